@@ -32,8 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "data/video": set(),
     "data/datasets": {"data/formats", "skeletons"},
     "data/build": {"data/formats", "data/datasets", "skeletons"},
-    # Depth maps and masks are files of other programs too; Mixamo's pairs are made of its dataset.
-    "data/views": {"data/formats", "data/datasets", "geometry", "skeletons"},
+    # Depth maps and masks are files of other programs too.
+    "data/views": {"data/formats", "geometry", "skeletons"},
     # A generated dataset is saved as any other, and captioned clips are seen by drawn cameras.
     "data/synthetic": {"data/formats", "data/build", "data/views", "skeletons"},
     # A card shows the joints of a layout on a made-up pose.

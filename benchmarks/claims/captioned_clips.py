@@ -10,6 +10,7 @@ from typing import Any
 
 import motions
 import torch
+from experiment import kept
 from motions import Batch, Clips
 from torch import Generator, Tensor
 from torch.nn import functional
@@ -36,26 +37,19 @@ MADE = "~"  # before the names of made motions
 
 def fewer_frames(batch: Batch) -> Batch:
     """Every second frame: 16 of a clip, for time."""
-    return {
-        **batch,
-        "keypoints": batch["keypoints"][:, :, ::2],
-        "joint_mask": batch["joint_mask"][:, :, ::2],
-        "attention_mask": batch["attention_mask"][:, :, ::2],
-    }
+    return {**batch, **{name: value[:, :, ::2] for name, value in motions.inputs_of(batch).items()}}
 
 
 def made_motions(cache: Path | None, takes: int = 5) -> tuple[Clips, list[str]]:
     """Synthetic motions as clips, a class each."""
-    kept = None if cache is None else cache / f"worded-{takes}.pt"
     names = [f"{MADE}{index:03d}" for index in range(len(captioned_motions()))]
-    if kept is not None and kept.exists():
-        return Clips(**torch.load(kept)), names
-    labels = torch.arange(len(names)).repeat_interleave(takes)
-    columns = [labels, *[torch.zeros_like(labels)] * 3]
-    clips = motions.stored((clip.sequence for clip in synthetic_clips(takes)), columns)
-    if kept is not None:
-        torch.save(vars(clips), kept)
-    return clips, names
+
+    def make() -> dict[str, Tensor]:
+        labels = torch.arange(len(names)).repeat_interleave(takes)
+        columns = [labels, *[torch.zeros_like(labels)] * 3]
+        return vars(motions.stored((clip.sequence for clip in synthetic_clips(takes)), columns))
+
+    return Clips(**kept(cache, f"worded-{takes}.pt", make)), names
 
 
 class Pool:
@@ -141,7 +135,7 @@ def split_batches(name: str, clips: Clips) -> tuple[Clips, list[Batch], Callable
         return view(fewer_frames(batch))
 
     halves = [clips.of(fits), clips.of(~fits)]
-    return halves[0], [finish(motions.windows(half, torch.arange(len(half)), None)) for half in halves], finish
+    return halves[0], [motions.whole(half, finish) for half in halves], finish
 
 
 def texts_of_made() -> list[Tensor]:

@@ -105,6 +105,18 @@ def save(results: Any, path: Path | None) -> None:
         path.write_text(json.dumps(results, indent=1))
 
 
+def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:
+    """The tensors of a file, which is written when it is not there; without a folder they are made every time."""
+    if folder is None:
+        return make()
+    path = folder / name
+    if not path.exists():
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(made, path)
+    return torch.load(path)
+
+
 def mean_and_deviation(values: Sequence[float], scale: float = 100.0, digits: int = 1) -> str:
     """Mean and sample deviation; "-" of none."""
     if not len(values):
@@ -187,6 +199,17 @@ def report_gates(gates: dict[str, bool]) -> int:
     for name, holds in gates.items():
         print(f"{'holds' if holds else 'FAILS'}  {name}")
     return 0 if all(gates.values()) else 1
+
+
+class Called(nn.Module):
+    """A network called in a way of the claim's own: `call(network, ...)`."""
+
+    def __init__(self, network: nn.Module, call: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.network, self.call = network, call
+
+    def forward(self, *inputs: Any) -> Tensor:
+        return self.call(self.network, *inputs)
 
 
 def fit(

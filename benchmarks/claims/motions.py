@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiment import fit
+from experiment import fit, kept
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,6 +34,7 @@ from motionhub.nn.precision import choose_precision
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.arguments import TrainingRecipe
@@ -93,16 +94,13 @@ class Clips:
 
 def load(name: str, folder: Path, cache: Path | None = None) -> Clips:
     """All clips of a dataset; `cache` is a folder that keeps them, for the next time."""
-    kept = None if cache is None else cache / f"{name}.pt"
-    if kept is not None and kept.exists():
-        return Clips(**torch.load(kept))
-    rows = build_dataset(name, folder / FILES[name])["full"]
-    columns = [torch.tensor(rows[column]) for column in ("label", "subject", "camera", "setup")]
-    clips = stored(map(from_row, rows.with_format("numpy")), columns)
-    if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(vars(clips), kept)
-    return clips
+
+    def read() -> dict[str, Tensor]:
+        rows = build_dataset(name, folder / FILES[name])["full"]
+        columns = [torch.tensor(rows[column]) for column in ("label", "subject", "camera", "setup")]
+        return vars(stored(map(from_row, rows.with_format("numpy")), columns))
+
+    return Clips(**kept(cache, f"{name}.pt", read))
 
 
 def concatenated(*clips: Clips) -> Clips:
@@ -168,12 +166,20 @@ def windows(clips: Clips, rows: Tensor, generator: Generator | None) -> Batch:
         share = LEAST_CROP + (1 - LEAST_CROP) * torch.rand(len(rows), 1, generator=generator)
         start = (1 - share) * torch.rand(len(rows), 1, generator=generator)
     places = ((start + share * (torch.arange(FRAMES) + 0.5) / FRAMES) * STORED).long().clamp(max=STORED - 1)
-    chosen = (rows[:, None], places)
-    present = torch.ones(len(rows), 1, FRAMES, dtype=torch.bool)
+    return of_frames(clips, rows, places)
+
+
+def whole(clips: Clips, finish: Callable[[Batch], Batch]) -> Batch:
+    return finish(windows(clips, torch.arange(len(clips)), None))
+
+
+def of_frames(clips: Clips, rows: Tensor, frames: Tensor) -> Batch:
+    """Chosen frames `(rows, frames)` of clips."""
+    chosen = (rows[:, None], frames)
     return {
         "keypoints": clips.keypoints[chosen].unsqueeze(1),
         "joint_mask": clips.seen[chosen].unsqueeze(1),
-        "attention_mask": present,
+        "attention_mask": torch.ones(len(rows), 1, frames.shape[1], dtype=torch.bool),
         "index": rows,
         "labels": clips.labels[rows],
     }
@@ -212,10 +218,10 @@ class Encoder(UnikModel):
         return SkeletonEncoderOutput(**{name: value.float() for name, value in output.items()})
 
 
-def encoder_config() -> UnikConfig:
-    return UnikConfig(
-        layout=LAYOUT.name, num_joints=LAYOUT.num_joints, num_people=1, channels=[24, 32, 64], strides=[1, 2, 2]
-    )
+def encoder_config(layout: SkeletonLayout = LAYOUT, **options: Any) -> UnikConfig:
+    """Three UNIK blocks of 24, 32 and 64 channels."""
+    sizes = {"num_people": 1, "channels": [24, 32, 64], "strides": [1, 2, 2]}
+    return UnikConfig(layout=layout.name, num_joints=layout.num_joints, **sizes, **options)
 
 
 def small_encoder() -> Encoder:
@@ -391,6 +397,12 @@ def fine_tuned_accuracy(
 
 def looks_at(rows: Tensor, ranges: ViewRanges, generator: Generator | None = None) -> ViewParams:
     return draw_views(seeds_of(rows, generator), ranges)
+
+
+def seen_from(clips: Clips, ranges: ViewRanges, number: int) -> Batch:
+    """All clips whole, each by a camera of its own; other numbers are other cameras."""
+    rows = torch.arange(len(clips))
+    return pictures(windows(clips, rows, None), looks_at(rows + 10_000 * number, ranges))
 
 
 RESPONSES = limb_responses(LAYOUT)

@@ -2,12 +2,8 @@
 
     python benchmarks/claims/movement_quality.py --data FOLDER --output numbers.json
 
-UI-PRMD by Kinect: 10 movements, 7 subjects, 10 correct and 10 incorrect clips each. Every movement by itself; each
-subject's clips are scored by a fit on the other six. Arms: ridge on the joints (the control beside every network), a
-GRU on the frozen features of UNIK (`unik-nucla-small`, the skeletons converted to its joints by name), the same with
-random weights, the same with the labels shuffled within subject and movement, all weights of UNIK fine-tuned, and a
-GRU on a frozen CV-MIM where its folder holds weights. Frozen features are standardised by the training clips, so that
-no arm wins by the scale of its features. Intervals: subjects drawn anew.
+UI-PRMD by Kinect, every movement by itself; each subject's clips are scored by a fit on the other six. The arms:
+movement_quality.md.
 """
 
 import argparse

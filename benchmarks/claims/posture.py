@@ -2,10 +2,7 @@
 
     python benchmarks/claims/posture.py --data FOLDER --seeds 0 1 2
 
-Encoders of single poses are trained on images of poses of Bandai-Namco (four styles) and UTD-MHAD (five subjects),
-frozen, and judged by: retrieval of the same pose before another camera (three styles and a subject never trained on),
-single-shot action recognition on Penn Action (one camera side trains, all four test) and a probe on Bandai-Namco
-fitted on front views and tested on any view. It does not choose anything by these numbers.
+What trains and what is measured: posture.md. Nothing is chosen by these numbers.
 """
 
 import sys
@@ -18,7 +15,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Scores, fit, gate_lines
+from experiment import Called, Gate, Scores, fit, gate_lines
 from hcn import Hcn
 from motions import DEVELOP, Clips
 from posture_poses import FRAMES, LAYOUT, Data, Pictures, thirteen
@@ -258,44 +255,27 @@ def classified(
         return [torch.cat([average(part).argmax(1) for part in test.split(256)]) for test in tests]
 
 
-class WholeClips(nn.Module):
+def on_whole_clips(head: nn.Module) -> Called:
     """A temporal head on clips of one length."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, features: Tensor) -> Tensor:
-        flat = features.flatten(2)
-        logits: Tensor = self.head(flat, torch.full((len(flat),), flat.shape[1]))
-        return logits
+    return Called(head, lambda head, clips: head(clips.flatten(2), torch.full((len(clips),), clips.shape[1])))
 
 
-class Graph(nn.Module):
+def graph(num_labels: int) -> Called:
     """A small ST-GCN on raw poses."""
-
-    def __init__(self, num_labels: int) -> None:
-        super().__init__()
-        config = StGcnConfig(
-            layout=LAYOUT.name, num_joints=13, in_channels=2, num_people=1, channels=[32, 64, 128], strides=[1, 2, 2]
-        )
-        config.num_labels = num_labels
-        self.model = StGcnForActionClassification(config)
-
-    def forward(self, points: Tensor) -> Tensor:
-        logits: Tensor = self.model(points.unsqueeze(1)).logits
-        return logits
+    sizes = {"in_channels": 2, "num_people": 1, "channels": [32, 64, 128], "strides": [1, 2, 2]}
+    config = StGcnConfig(layout=LAYOUT.name, num_joints=13, num_labels=num_labels, **sizes)
+    return Called(StGcnForActionClassification(config), lambda model, points: model(points.unsqueeze(1)).logits)
 
 
 def head_of(arm: str, size: int) -> Callable[[int], nn.Module]:
     """The network that is trained with labels, by its number of classes."""
     if arm == "raw, Res-TCN":
-        return lambda labels: WholeClips(ResTcn(size, labels))
+        return lambda labels: on_whole_clips(ResTcn(size, labels))
     if arm == "raw, HCN":
         return lambda labels: Hcn(13, 2, FRAMES, labels)
     if arm == "raw, ST-GCN":
-        return Graph
-    return lambda labels: WholeClips(TemporalConvNet(size, labels))
+        return graph
+    return lambda labels: on_whole_clips(TemporalConvNet(size, labels))
 
 
 def action_scores(arm: str, model: CvMimModel | None, data: Data, seed: int, all_sides: bool) -> Scores:

@@ -2,29 +2,16 @@
 
     python benchmarks/claims/pretraining.py --data FOLDER --seeds 0 1 2
 
-Pre-training: Bandai-Namco (four styles) and UTD-MHAD in 3-D, seen as images by made cameras. Then frozen features
-and a logistic regression, or fine-tuning with 5 %, 10 % and all labels, on N-UCLA (train view 1, test view 2) and Penn
-Action (its training files; of each class the first 60 % train), both by real cameras. The view probe is fitted on
-front views (15 degrees either way) of Bandai-Namco's four styles and tested on the other three: from the front, from
-any side, and any bodies. FOLDER holds the four archives (`motions.FILES`).
-
-Columns: "linear" is a logistic regression on standardised features, "plain" the papers' SGD on features as they come.
-
-Arms: random weights; contents and actions as labels (the supervised bound); OR-VPE; ViA from pairs; ViA that goes on
-without pairs; LAC's contrast of compositions; contrast of two views of a clip; the same with the second view of
-another clip, which cannot teach anything (negative control); raw coordinates. Every arm has the same clips, number of
-epochs (ViA without pairs half as many more, LAC's generator its own), optimizer and seeds. Cameras: OR-VPE, LAC and
-ViA without pairs see each clip by one camera, as recordings are; the others draw new ones every time. ViA without
-pairs has two rows: with triplets at a weight of 0.05, and of 1, the paper's.
-
-`--output` keeps a number for each arm, seed and column: a run again replaces it, other seeds and columns stay, so the
-table can be made in parts. `--encoders` keeps what was trained, for further columns.
+What trains, tests and compares: README.md. `--output` keeps a number for each arm, seed and column, so the table can
+be made in parts; `--encoders` keeps what was trained, for further columns.
 """
 
 import argparse
 import copy
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +19,8 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Results, Scores, columns_of, gate_lines
-from motions import DEVELOP, Batch, Clips, small_encoder
+from experiment import Called, Gate, Results, Scores, columns_of, gate_lines, kept
+from motions import DEVELOP, Batch, Clips, small_encoder, whole
 from torch import Generator, Tensor, nn
 
 from motionhub.losses.contrastive import info_nce
@@ -42,6 +29,7 @@ from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
+from motionhub.objectives.self_supervised import SelfSupervised
 from motionhub.objectives.via import ViaCycle, ViaPairs
 
 
@@ -66,52 +54,29 @@ labels 32.4 < 65.8, 10 % 39.8 < 85.2, all 94.0 < 97.7 < 98.0. OR-VPE: Penn Actio
 N-UCLA linear 56.7, all labels 78.2 < 84.5. So ViA is above OR-VPE, and labels are above both."""
 
 
-class WithHead(nn.Module):
-    """An objective whose loss is that of a head on the encoder, without state of its own."""
-
-    num_views = 1
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
-        return Projected(model, self.head(model.config.hidden_size))
-
-    def head(self, size: int) -> nn.Module:
-        raise NotImplementedError
-
-    def ready(self) -> bool:
-        return True
-
-    def settings(self) -> dict[str, Any]:
-        return {}
-
-    def after_update(self, network: nn.Module) -> None:
-        """Nothing to keep."""
-
-
-class Labels(WithHead):
+@dataclass(eq=False, repr=False)
+class Labels(SelfSupervised):
     """The supervised bound: a linear layer on the encoder."""
 
-    def __init__(self, num_labels: int) -> None:
-        super().__init__()
-        self.num_labels = num_labels
+    num_labels: int
 
-    def head(self, size: int) -> nn.Module:
-        return nn.Linear(size, self.num_labels)
+    def network(self, model: Any, run: Any) -> nn.Module:
+        return projected(model, nn.Linear(model.config.hidden_size, self.num_labels))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         return {"loss": nn.functional.cross_entropy(network(batch), batch["labels"])}
 
 
-class Views(WithHead):
+@dataclass(eq=False, repr=False)
+class Views(SelfSupervised):
     """Two views of each clip are alike, other clips are not; `shuffled`: the second view is of the next clip."""
 
-    num_views = 2
+    shuffled: bool = False
+    num_views: int = field(default=2, init=False)
 
-    def __init__(self, shuffled: bool = False) -> None:
-        super().__init__()
-        self.shuffled = shuffled
-
-    def head(self, size: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
+    def network(self, model: Any, run: Any) -> nn.Module:
+        size = model.config.hidden_size
+        return projected(model, nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size)))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         first, second = network(batch).chunk(2)
@@ -121,16 +86,10 @@ class Views(WithHead):
         return {"loss": info_nce(made, torch.cat([second, first]), made, temperature=0.1, negative_mask=~same)}
 
 
-class Projected(nn.Module):
+def projected(encoder: Any, head: nn.Module) -> Called:
     """Encoder and what is laid on it."""
-
-    def __init__(self, encoder: Any, head: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
-
-    def forward(self, batch: Batch) -> Tensor:
-        made: Tensor = self.head(self.encoder(**motions.inputs_of(batch)).pooler_output)
-        return made
+    parts = nn.ModuleList([encoder, head])
+    return Called(parts, lambda parts, batch: parts[1](parts[0](**motions.inputs_of(batch)).pooler_output))
 
 
 def one_camera(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
@@ -150,61 +109,29 @@ def retargeting_model() -> Any:
     return model
 
 
-class Trained:
-    """The encoders of a seed, each trained once; in files of `folder`, where there is one, for the next run."""
-
-    def __init__(self, clips: Clips, folder: Path | None, epochs: int, seed: int) -> None:
-        self.clips, self.folder, self.epochs, self.seed = clips, folder, epochs, seed
-        self.models: dict[str, Any] = {}
-
-    def encoder(self, arm: str) -> Any:
-        model = self.model(arm)
-        return model.via if arm.startswith("ViA") else model
-
-    def model(self, arm: str) -> Any:
-        """Every arm begins with the same random numbers."""
-        if arm not in self.models:
-            name = f"{arm.replace(',', '').replace(' ', '-')}-{self.epochs}-epochs-seed-{self.seed}.pt"
-            file = None if self.folder is None else self.folder / name
-            torch.manual_seed(self.seed)
-            if file is not None and file.exists():
-                model = retargeting_model() if arm.startswith("ViA") else small_encoder()
-                model.load_state_dict(torch.load(file))
-                self.models[arm] = model.eval()
-            else:
-                self.models[arm] = self._trained(arm)
-                if file is not None:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    torch.save(self.models[arm].state_dict(), file)
-        return self.models[arm]
-
-    def _trained(self, arm: str) -> Any:
-        clips, epochs, seed = self.clips, self.epochs, self.seed
-        if arm == "random weights":
-            return small_encoder().eval()
-        if arm in UNPAIRED:
-            cycle, model = (
-                ViaCycle(triplet_weight=UNPAIRED[arm], cluster_epochs=1),
-                copy.deepcopy(self.model("ViA pairs")),
-            )
-            return motions.pretrained(model, cycle, clips, one_camera, max(1, epochs // 2), seed)
-        # `windows` gives clips in 3-D: objectives that draw bodies and cameras themselves are given those.
-        if arm == "ViA pairs":
-            pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-            return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
-        if arm == "LAC contrast":
-            generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
-            made = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-            motions.pretrained(generator, made, clips, motions.windows, 4 * epochs, seed)
-            contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
-            return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
-        if arm == "OR-VPE":
-            return or_vpe(clips, one_camera, epochs, seed)
-        if arm == "labels":
-            objective: WithHead = Labels(int(clips.labels.max()) + 1)
-        else:
-            objective = Views(shuffled=arm == "contrast of other clips")
-        return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
+def trained(arm: str, clips: Clips, epochs: int, seed: int, encoder: Callable[[str, int], Any]) -> Any:
+    """The model of an arm; every arm begins with the same random numbers. `encoder(arm, seed)` gives others."""
+    torch.manual_seed(seed)
+    if arm == "random weights":
+        return small_encoder()
+    if arm in UNPAIRED:
+        cycle, start = ViaCycle(triplet_weight=UNPAIRED[arm], cluster_epochs=1), encoder("ViA pairs", seed)
+        return motions.pretrained(copy.deepcopy(start), cycle, clips, one_camera, max(1, epochs // 2), seed)
+    # `windows` gives clips in 3-D: objectives that draw bodies and cameras themselves are given those.
+    if arm == "ViA pairs":
+        pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+        return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
+    if arm == "LAC contrast":
+        generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
+        made = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+        motions.pretrained(generator, made, clips, motions.windows, 4 * epochs, seed)
+        contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
+        return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
+    if arm == "OR-VPE":
+        return or_vpe(clips, one_camera, epochs, seed)
+    labels = Labels(int(clips.labels.max()) + 1)
+    objective = labels if arm == "labels" else Views(shuffled=arm == "contrast of other clips")
+    return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
 
 
 def or_vpe(clips: Clips, show: motions.Show, epochs: int, seed: int, **options: Any) -> Any:
@@ -214,19 +141,10 @@ def or_vpe(clips: Clips, show: motions.Show, epochs: int, seed: int, **options: 
 
 
 # weight of the triplets of ViA without pairs
-UNPAIRED = {
-    "ViA, then without pairs": 0.05,
-    "ViA, then without pairs, triplets 1": 1.0,
-}
+UNPAIRED = {"ViA, then without pairs": 0.05, "ViA, then without pairs, triplets 1": 1.0}
 ARMS = (
-    "random weights",
-    "labels",
-    "OR-VPE",
-    "ViA pairs",
-    *UNPAIRED,
-    "LAC contrast",
-    "contrast of views",
-    "contrast of other clips",
+    *("random weights", "labels", "OR-VPE", "ViA pairs", *UNPAIRED),
+    *("LAC contrast", "contrast of views", "contrast of other clips"),
 )
 
 
@@ -256,20 +174,11 @@ class Data:
         }
 
 
-def whole(clips: Clips, finish: Callable[[Batch], Batch]) -> Batch:
-    return finish(motions.windows(clips, torch.arange(len(clips)), None))
-
-
 def view_batches(data: Data) -> list[Batch]:
     """Front views to fit on; held styles from the front, from any side, and on any body. The same for every arm."""
     looks = [motions.FRONT, motions.FRONT, motions.ANY_VIEW, motions.ANY_BODY]
     parts = [data.styles, data.held_styles, data.held_styles, data.held_styles]
-    made = []
-    for number, (clips, ranges) in enumerate(zip(parts, looks, strict=True)):
-        rows = torch.arange(len(clips))
-        batch = motions.windows(clips, rows, None)
-        made.append(motions.pictures(batch, motions.looks_at(rows + 10_000 * number, ranges)))
-    return made
+    return [motions.seen_from(parts[number], looks[number], number) for number in range(4)]
 
 
 def linear_scores(features: Callable[[Batch], np.ndarray], data: Data, seed: int) -> Scores:
@@ -320,12 +229,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, options.develop, 120 if options.quick else None)
     epochs = 1 if options.quick else options.epochs
-    trained = {seed: Trained(data.unlabelled, options.encoders, epochs, seed) for seed in options.seeds}
+
+    @cache
+    def encoder(arm: str, seed: int) -> Any:
+        """Trained once; in files of `--encoders`, where they are kept, for the next run."""
+        name = f"{arm.replace(',', '').replace(' ', '-')}-{epochs}-epochs-seed-{seed}.pt"
+        model = retargeting_model() if arm.startswith("ViA") else small_encoder()
+        make = partial(trained, arm, data.unlabelled, epochs, seed, encoder)
+        model.load_state_dict(kept(options.encoders, name, lambda: make().state_dict()))
+        return model.eval()
 
     def score(arm: str, seed: int) -> Scores:
         if arm == RAW:
             return linear_scores(motions.raw_features, data, seed)
-        return judged(trained[seed].encoder(arm), data, options, seed)
+        model = encoder(arm, seed)
+        return judged(model.via if arm.startswith("ViA") else model, data, options, seed)
 
     arms = [*([] if options.no_probes else [RAW]), *options.arms]
     results = experiment.measure(arms, options.seeds, score, options.output)

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import sbit_pairs
 from experiment import SHARED, report_gates
 from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
-from motionhub import SkeletonLayout, SkeletonSequence, aggregate_experts, convert_layout, read, refine
+from motionhub import SkeletonSequence, aggregate_experts, convert_layout, read, refine
 from motionhub.metrics.pose_error import mpjpe, pck
 from motionhub.poses import filters
 from motionhub.skeletons import repair
@@ -59,6 +60,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return report_gates(gates)
 
 
+def show(title: str, columns: dict[str, str], rows: dict[str, Sequence[float]]) -> None:
+    """A table: columns with the format of their numbers, and rows by name."""
+    print(f"\n{title}\n{'':<22}" + "".join(f"{name:>{max(8, len(name)) + 1}}" for name in columns))
+    for name, values in rows.items():
+        cells = (f"{value:{form}}" for value, form in zip(values, columns.values(), strict=True))
+        print(
+            f"{name:<22}"
+            + "".join(f"{text:>{max(8, len(each)) + 1}}" for each, text in zip(columns, cells, strict=True))
+        )
+
+
 # -- three simulated experts on projected motion capture
 
 
@@ -69,10 +81,11 @@ def simulated_experts(data: Path, count: int, seed: int) -> dict[str, bool]:
         title = "negative control: expert B dominates" if control else "three simulated experts"
         chance = np.random.default_rng(seed + 1)
         rows, correlations, beaten = scores_of_experts(truths, chance, control)
-        print(f"\n{title}, {len(truths)} clips of Bandai-Namco, seed {seed}; lengths in heads")
-        print(f"{'':<22}{'PCKh@.5':>8}{'MPJPE':>8}{'seen':>7}{'MPJPE, missing at (0, 0)':>26}")
-        for name, (share, error, seen, error_with_zeros) in rows.items():
-            print(f"{name:<22}{share:>8.1%}{error:>8.3f}{seen:>7.1%}{error_with_zeros:>26.3f}")
+        show(
+            f"{title}, {len(truths)} clips of Bandai-Namco, seed {seed}; lengths in heads",
+            {"PCKh@.5": ".1%", "MPJPE": ".3f", "seen": ".1%", "MPJPE, missing at (0, 0)": ".3f"},
+            rows,
+        )
         print(
             f"rank correlation of confidence and error: {correlations}; "
             f"SST-A beats its clip's best expert: {beaten:.1%}"
@@ -195,7 +208,7 @@ def shaken(motion: SkeletonSequence, chance: np.random.Generator) -> SkeletonSeq
 
 
 def sbit(data: Path, seed: int) -> dict[str, bool]:
-    pairs, joints = sbit_pairs(data)
+    pairs, joints = raw_and_corrected(data)
     methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
     made = {name: [method(raw) for raw, _ in pairs] for name, method in methods.items()}
     variants = list(zip(*(made[name] for name in VARIANTS), strict=True))
@@ -205,13 +218,9 @@ def sbit(data: Path, seed: int) -> dict[str, bool]:
         aggregate_experts([*each, other])[0] for each, other in zip(variants, second, strict=True)
     ]
     goals = np.concatenate([truth[:, None] for _, truth in pairs])[:, 0]
-    frames = len(goals)
-    print(f"\nSBIT, {len(pairs)} clips, {frames} frames: depth camera against corrected, mm")
-    print("79 % of the corrected joints are the raw ones: there a filter can only add error. *: joints that raw has")
-    print(f"{'':<22}{'MPJPE':>7}{'MPJPE*':>8}{'wrong*':>8}{'PCK@50':>8}{'PCK@100':>8}{'seen':>7}{'jitter':>7}")
     measured = np.concatenate([1000 * raw.keypoints[0] for raw, _ in pairs])
     wrong = np.linalg.norm(measured - goals, axis=-1) > 20  # corrected by more than a filter changes
-    errors = {}
+    errors, rows = {}, {}
     for name, motions in made.items():
         poses = np.concatenate([1000 * motion.keypoints[0] for motion in motions])
         errors[name] = mpjpe(poses, goals)
@@ -219,10 +228,16 @@ def sbit(data: Path, seed: int) -> dict[str, bool]:
         both = np.where(np.isnan(measured), np.nan, poses), np.where(wrong[..., None], goals, np.nan)
         same, hard = mpjpe(both[0], goals)["mpjpe"], mpjpe(*both)["mpjpe"]
         shaking = 1000 * np.nanmedian([np.nanmedian(noise_level(motion)) for motion in motions])
-        line = f"{name:<22}{errors[name]['mpjpe']:>7.1f}{same:>8.1f}{hard:>8.1f}"
-        line += "".join(f"{share['pck']:>8.1%}" for share in shares)
-        print(f"{line}{errors[name]['coverage']:>7.1%}{shaking:>7.2f}")
-        errors[name]["shares"] = [share["per_joint"] for share in shares]
+        found = errors[name]
+        rows[name] = (found["mpjpe"], same, hard, *(share["pck"] for share in shares), found["coverage"], shaking)
+        found["shares"] = [share["per_joint"] for share in shares]
+    show(
+        f"SBIT, {len(pairs)} clips, {len(goals)} frames: depth camera against corrected, mm. 79 % of the corrected "
+        "joints are\nthe raw ones: there a filter can only add error. *: joints that raw has",
+        {"MPJPE": ".1f", "MPJPE*": ".1f", "wrong*": ".1f", "PCK@50": ".1%", "PCK@100": ".1%", "seen": ".1%",
+         "jitter": ".2f"},
+        rows,
+    )  # fmt: skip
     print(f"\nper joint: MPJPE, PCK@50, PCK@100\n{'':<22}" + "".join(f"{joint:>19}" for joint in joints))
     for name, error in errors.items():
         cells = zip(error["per_joint"], *error["shares"], strict=True)
@@ -231,29 +246,18 @@ def sbit(data: Path, seed: int) -> dict[str, bool]:
     return {"SBIT: refine puts more joints within 100 mm than raw": within["refine (all steps)"] > within["raw"]}
 
 
-def sbit_pairs(data: Path) -> tuple[list[tuple[SkeletonSequence, np.ndarray]], list[str]]:
+def raw_and_corrected(data: Path) -> tuple[list[tuple[SkeletonSequence, np.ndarray]], tuple[str, ...]]:
     """Raw clips in metres, and the corrected joints `(frames, 8, 3)` in millimetres; (0, 0, 0) is missing."""
-    raw, corrected = (np.load(data / f"sbit_{name}_p1-6.npz") for name in ("original", "depthprojection"))
-    joints = [str(joint) for joint in raw["joints"]]
-    bones = [
-        (f"{side}_{a}", f"{side}_{b}")
-        for side in ("left", "right")
-        for a, b in (("wrist", "elbow"), ("elbow", "shoulder"))
-    ]
-    layout = SkeletonLayout("sbit-8", tuple(joints), tuple(bones), joints[2])
-    clips = [
-        dict(zip(each["name"], np.split(each["frames"], each["offsets"][1:-1]), strict=True))
-        for each in (raw, corrected)
-    ]
+    names = ("original", "depthprojection")
+    (layout, raw), (_, corrected) = (sbit_pairs.load(data / f"sbit_{name}_p1-6.npz") for name in names)
     pairs = []
-    for name, truth in clips[1].items():
-        measured = clips[0][name]
-        if measured.shape == truth.shape:  # four were cut differently
-            motion = SkeletonSequence(
-                np.where((measured == 0).all(-1, keepdims=True), np.nan, measured / 1000), layout, 30, "metre"
+    for name, truth in corrected.items():
+        if raw[name].shape == truth.shape:  # four were cut differently
+            measured, goal = (
+                np.where((clip == 0).all(-1, keepdims=True), np.nan, clip) for clip in (raw[name], truth)
             )
-            pairs.append((motion, np.where((truth == 0).all(-1, keepdims=True), np.nan, truth)))
-    return pairs, joints
+            pairs.append((sbit_pairs.sequence(layout, measured), 1000 * goal))
+    return pairs, layout.joints
 
 
 # -- Kinect against Vicon

@@ -2,13 +2,7 @@
 
     python benchmarks/claims/refinement_recognition.py [--data DIR] [--model DIR] [--seeds 0 1 2]
 
-Only the test clips are damaged; the weights (hub_configs/unik-nucla-small, trained on clean clips, 3-D) never change,
-and nothing is fitted: all filters run with their defaults. Prints top-1 accuracy, mean and sample deviation over the
-seeds of the damage.
-
-Damages: "dropped" hides 30 % of all joints, each for itself; "dropped in bursts" as many, for about 12 frames at a
-time; "jittered" moves 30 % of all joints by a normal deviate of 15 cm in each axis; "both" jitters, then drops in
-bursts. Three experts are three independent damages of the same clip.
+Only the test clips are damaged, and nothing is fitted. The damages: refinement.md.
 """
 
 import sys

@@ -1,20 +1,9 @@
 """Does a decomposition of the features carry motion retargeting? ViA's claim (table 6) on motion-capture bodies.
 
     python benchmarks/claims/retargeting.py --data bandai_namco_2_subset.zip --seeds 0 1 2
-
-One motion on two bodies before two cameras (2-D, root in the middle, extent 1): a small model learns from clips of
-four styles, and is asked for the motion of one clip with the look of another on clips of three other styles. The
-number is the mean squared error to the exact answer. Arms: a small ViA without decomposition (K = 0) and with K = 2,
-32 and 64 directions (64 is all of its channels); K = 32 with random directions that do not learn, and with directions
-that are not orthogonal; LAC with J = 16 to 144 motion directions of 160. Controls: K = 32 untrained; K = 32 whose
-answers in training show the motion of another clip ("wrong partner"), from which nobody learns retargeting; copying
-the source. Minutes an arm and seed on one CPU thread. Every arm has the same recipe, clips and seeds; the recipe was
-chosen on a training style, and nothing by the test styles.
-
     python benchmarks/claims/retargeting.py --data sbit_prossa_pairs_1-6.npz --seeds 0
 
-Real bodies (`sbit_pairs.py`), 3-D: motions of people 5 and 6 with the body of another person, learned from people 1 to
-4 by made bodies; the answer is that of the data's authors. What was measured: retargeting.md.
+Bodies and cameras made of motion capture in 2-D, or real bodies (`sbit_pairs.py`) in 3-D. The arms: retargeting.md.
 """
 
 import sys
@@ -29,7 +18,7 @@ import sbit_pairs
 import torch
 from datasets import Dataset
 from experiment import Results, Scores, by_seed, markdown_head, said_seeds
-from motions import trained_by_recipe
+from motions import encoder_config, trained_by_recipe
 from torch import nn
 
 from motionhub.augment.view_params import ViewRanges, draw_views
@@ -37,7 +26,6 @@ from motionhub.data.build.build import build_dataset
 from motionhub.data.views.pairs import PairMaker, PairRanges
 from motionhub.losses.motion import reconstruction_loss
 from motionhub.models.lac import LacConfig, LacModel
-from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
 from motionhub.objectives.joint_forward import JointForward
 from motionhub.objectives.lac import LacPairs
@@ -111,16 +99,8 @@ class WrongPartner(ViaPairs):
 
 
 def small_config(layout: SkeletonLayout, num_dims: int, num_directions: int) -> ViaConfig:
-    """Three UNIK blocks of 24, 32 and 64 channels."""
-    encoder = UnikConfig(
-        layout=layout.name,
-        num_joints=layout.num_joints,
-        in_channels=num_dims,
-        num_people=1,
-        channels=[24, 32, 64],
-        strides=[1, 2, 2],
-        spatial_norm_init=1.0,  # so few updates cannot raise it from 1e-6, and joints would hardly be told apart
-    )
+    # So few updates cannot raise the norm from 1e-6, and joints would hardly be told apart.
+    encoder = encoder_config(layout, in_channels=num_dims, spatial_norm_init=1.0)
     return ViaConfig(encoder_config=encoder, num_directions=num_directions, dropout=0.0)
 
 

@@ -31,7 +31,7 @@ def load(path: Path) -> tuple[SkeletonLayout, dict[str, np.ndarray]]:
     """The layout, and `(frames, 8, 3)` in metres by name `PxyyAaaaRrrr`."""
     with np.load(path) as stored:
         joints = tuple(map(str, stored["joints"]))
-        frames = stored["frames"].astype(np.float32) * float(stored["scale_mm"]) / 1000
+        frames = stored["frames"].astype(np.float32) * float(stored.get("scale_mm", 1.0)) / 1000
         clips = np.split(frames, stored["offsets"][1:-1])
         named = dict(zip(map(str, stored["name"]), clips, strict=True))
     return SkeletonLayout("sbit-8", joints, _BONES, "left_shoulder"), named

@@ -3,17 +3,8 @@
     python benchmarks/claims/segmentation.py --data precog2016_s1-8.zip --model hub_configs/unik-precog-small \
         --unlabelled utd_mhad_s1-6.zip --encoder "N-UCLA=hub_configs/unik-nucla-small" --output_dir runs/claim
 
-Subjects 1 to 6 train, 7 and 8 test; every arm has the model, recipe, windows, loss and (per seed) new head of the
-others. An encoder is fine-tuned, and read out by a linear layer while it is frozen; the control of the latter is a
-frozen encoder of random weights. `--unlabelled` makes three encoders first, of UTD-MHAD and the training recordings
-without their labels: by LAC's contrast of compositions with and without its frame term, and by OR-VPE. Further
-controls: ridge regression on the joints of half a second, and the most frequent class. The numbers are those of the
-last epoch. `--develop` is for choosing anything: subjects 1 to 4 train, 5 and 6 test. `--ablations` adds rows with
-another loss and other augmentation, and what the ridge says of mirror images; without seeds (`--seeds`) only controls.
-
-The readout is logistic regression on standardised features, folded into the head. Gradient steps by the recipe do not
-get there: the features of random weights hardly vary (their batch norms have learned no scale), and 320 steps of 0.002
-leave the random head much as it was.
+What the arms are: segmentation.md. `--ablations` adds rows with another loss and other augmentation, and what the
+ridge says of mirror images; without seeds (`--seeds`) only controls.
 """
 
 import argparse

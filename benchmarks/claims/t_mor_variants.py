@@ -2,21 +2,7 @@
 
     python benchmarks/claims/t_mor_variants.py --data FOLDER --seeds 0 1 2 [--cache FOLDER]
 
-Trains on UTD-MHAD and Bandai-Namco (both in 3-D, seen from any side, on any body) and tests on two datasets that no
-arm has seen: N-UCLA (a linear layer fitted on view 1, tested on view 2; and by its ten names, view 2) and Penn Action
-(of each class the first 60 % fit the linear layer, the others test; and by its 15 names). Every arm has the encoder,
-clips, epochs and optimizer of the others; only the losses differ.
-
-L_mv needs a video of every clip and a video tower with learned weights. Neither is at hand: of UTD-MHAD 54 clips have
-their depth recording (subjects 1 and 2, first takes), and there are no weights of a video tower. So there are two
-kinds of L_mv, both with the features of a frozen R3D with random weights, standardised over the clips:
-
-- "drawn": every clip's skeleton drawn as a body of capsules, in front of a depth camera (`body_images.py`). Not
-  a real video: it shows nothing that the skeleton does not.
-- "depth": the 54 real recordings; the other clips take no part in L_mv.
-
-"other videos" (control) gives every clip the drawn video of another one. The videos of an epoch are always the same;
-what a tower with learned weights would give is not measured here.
+What trains and tests, and why L_mv has no real tower: t_mor_variants.md.
 """
 
 import sys
@@ -30,7 +16,7 @@ import motions
 import numpy as np
 import torch
 from captioned_clips import Part, Pool, means_of, named_right, seen, split_batches, texts_of
-from experiment import Scores
+from experiment import Scores, kept
 from torch import Tensor
 from zero_shot import t_mor
 
@@ -94,12 +80,8 @@ def tower() -> tuple[Any, Any]:
     return model, VideoClipProcessor(num_frames=FRAMES, image_size=SIDE, image_mean=[0.45] * 3, image_std=[0.225] * 3)
 
 
-def video_features(name: str, folder: Path, cache: Path | None) -> dict[str, Tensor]:
+def video_features(name: str, folder: Path) -> dict[str, Tensor]:
     """`(clips, channels)` of the drawn videos and of the depth recordings, NaN where there is none."""
-    kept = None if cache is None else cache / f"videos-{name}.pt"
-    if kept is not None and kept.exists():
-        loaded: dict[str, Tensor] = torch.load(kept)
-        return loaded
     model, processor = tower()
     rows = build_dataset(name, folder / motions.FILES[name])["full"]
 
@@ -115,8 +97,6 @@ def video_features(name: str, folder: Path, cache: Path | None) -> dict[str, Ten
         for clip, depth in motions.depth_recordings(folder):
             if clip in place:
                 found[RECORDED][place[clip]] = embedded(recorded(depth))
-    if kept is not None:
-        torch.save(found, kept)
     return found
 
 
@@ -155,7 +135,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--videos", action="store_true", help="only make the features of the videos, for --cache")
     options = parser.parse_args(argv)
-    found_videos = [video_features(name, options.data, options.cache) for name in TRAINED]
+    found_videos = [
+        kept(options.cache, f"videos-{name}.pt", partial(video_features, name, options.data)) for name in TRAINED
+    ]
     if options.videos:
         return 0
     loaded = {name: motions.load(name, options.data, options.cache) for name in (*TRAINED, *TESTED)}

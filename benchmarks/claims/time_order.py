@@ -2,26 +2,7 @@
 
     python benchmarks/claims/time_order.py --data FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
 
-Bandai-Namco (four styles) and N-UCLA (subjects 1 to 7) train, three styles and subjects 8 to 10 test. A clip is 64
-frames, whatever it lasted, in 2-D: Bandai-Namco from the front, N-UCLA by its own cameras. Segments are 24 of the 64
-frames; time is counted as if there were 30 a second. Every arm has the encoder, clips, epochs, optimizer, segments
-(two of a clip) and augmentation (turned, stretched) of the others; only what is compared differs: the features (MoCo),
-or what `models/ltn.py` calls v1, v2, v3 and complement. Nothing has labels. Two more arms are controls of MoCo, for
-what its positives undo: "one start", whose two segments begin at the same frame, so that nothing asks for indifference
-to time; and "mirrored", half of whose segments are mirrored (left joints become right ones).
-
-Probes, logistic regressions on standardised frozen features of the training clips, tested on the test clips:
-
-- content: which of the actions a segment of 24 frames shows (10 and 10 classes);
-- third: whether the segment begins in the clip's first, second or last third of the possible places;
-- side: which of left and right a segment shows, of raising and waving one hand and turning while walking;
-- raise: the first segment of clips of raising arms against the same frames backwards: arms go up, or down (the whole
-  clips would not do: the arms come down again, and backwards that looks the same);
-- sit: sitting down against standing up (filmed, nothing is reversed); don: putting on against taking off (likewise);
-  arrow: any clip against itself played backwards. These see the whole clip in 24 frames.
-
-FOLDER holds the archives (`motions.FILES`). `--develop` is for choosing anything: the style "elderly" and subjects 6
-and 7 test, and the test clips are not touched.
+What the arms and columns mean: time_order.md.
 """
 
 import sys
@@ -35,7 +16,7 @@ import motions
 import numpy as np
 import torch
 from experiment import Gate, Scores, gate_lines
-from motions import Batch, Clips
+from motions import Batch, Clips, of_frames
 from torch import Generator, Tensor
 
 from motionhub.data.datasets.bandai_namco import CLASS_NAMES
@@ -65,22 +46,9 @@ SIT_DOWN, STAND_UP, DONNING, DOFFING = 4, 5, 6, 7
 def seen_once(clips: Clips, name: str) -> Clips:
     """The clips as images of one camera each."""
     rows = torch.arange(len(clips))
-    present = torch.ones(len(clips), 1, motions.STORED, dtype=torch.bool)
-    batch = {"keypoints": clips.keypoints[:, None], "joint_mask": clips.seen[:, None], "attention_mask": present}
-    looks = motions.draw_views(rows, FRONT)
-    made = motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, looks)
+    batch = of_frames(clips, rows, torch.arange(motions.STORED).expand(len(clips), -1))
+    made = motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, motions.looks_at(rows, FRONT))
     return Clips(made["keypoints"][:, 0], made["joint_mask"][:, 0], *list(vars(clips).values())[2:])
-
-
-def of_frames(clips: Clips, rows: Tensor, frames: Tensor) -> Batch:
-    """Chosen frames `(rows, frames)` of clips."""
-    chosen = (rows[:, None], frames)
-    return {
-        "keypoints": clips.keypoints[chosen].unsqueeze(1),
-        "joint_mask": clips.seen[chosen].unsqueeze(1),
-        "attention_mask": torch.ones(len(rows), 1, frames.shape[1], dtype=torch.bool),
-        "labels": clips.labels[rows],
-    }
 
 
 def segments(clips: Clips, rows: Tensor, generator: Generator, arm: str = "") -> Batch:

@@ -2,30 +2,13 @@
 
     python benchmarks/claims/u_vi.py --data FOLDER --cache FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
 
-Without labels, auto-encoders are trained on pairs of depth images of one moment: motions of Bandai-Namco (four
-styles) and UTD-MHAD (subjects 3 to 6) as bodies of capsules before two cameras, one in front (within 15 degrees), one
-at the side. Arms are those of the paper's table 5: reconstruction alone, with equivariance, with invariance, with
-both. Then the pose encoder is frozen and a GRU learns from labels:
-
-- Bandai-Namco, 10 contents: four styles train, three test. "between": clips by both cameras train, a camera at 45
-  degrees tests, which nothing was trained on (the paper's cross-view protocol). "front" and "side": clips from the
-  front train, the cameras in front and at the side test.
-- real: 54 recorded depth clips of UTD-MHAD, 27 actions, subjects 1 and 2, a camera in front; drawn clips of the other
-  subjects train, from the front ("real, front") or from the side ("real, side"); or the 27 recorded clips of one of
-  the two people train and the other's test, both ways ("real, person").
-- rank: five grades of amplitude and tempo of two synthetic movements; drawn from the front they train, other people
-  from the front and from the side test; Spearman's rank correlation, 100 is perfect.
-- code: how far the postures of one moment by the cameras in front and at the side are apart, in per cent of those of
-  any two clips; 0 is invariant.
-
-It does not choose anything by these numbers: `--develop` is for that (the style "elderly" tests, no real clip).
+What the arms and columns mean: u_vi.md.
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +16,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Results, Scores, gate_lines
+from experiment import Called, Gate, Results, Scores, gate_lines, kept
 from torch import Generator, Tensor, nn
 from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
 
@@ -131,18 +114,15 @@ def features(model: UViModel | None, pictures: Tensor) -> Tensor:
     return torch.cat(made).unflatten(0, pictures.shape[:2])
 
 
-class Head(nn.Module):
+def small_head(size: int, classes: int) -> Called:
     """What `UViForActionClassification` has behind its encoder, small."""
+    parts = nn.ModuleList([nn.Linear(size, 96), RecurrentHead(96, SIZES["recurrent_size"], 2, classes)])
 
-    def __init__(self, size: int, classes: int) -> None:
-        super().__init__()
-        self.projection = nn.Linear(size, 96)
-        self.head = RecurrentHead(96, SIZES["recurrent_size"], 2, classes)
+    def logits(parts: Any, clips: Tensor) -> Tensor:
+        made: Tensor = parts[1](torch.relu(parts[0](clips)), torch.full((len(clips),), clips.shape[1]))
+        return made
 
-    def forward(self, clips: Tensor) -> Tensor:
-        hidden = torch.relu(self.projection(clips))
-        logits: Tensor = self.head(hidden, torch.full((len(clips),), clips.shape[1]))
-        return logits
+    return Called(parts, logits)
 
 
 def fitted(
@@ -165,7 +145,7 @@ def probed(train: Tensor, labels: Tensor, tests: Sequence[Tensor], seed: int) ->
     torch.manual_seed(seed)
     mean, deviation = train.mean((0, 1)), train.std((0, 1))
     deviation = deviation + 0.1 * deviation.mean()  # what hardly ever changes in training stays small in tests
-    network = Head(train.shape[2], int(labels.max()) + 1)
+    network = small_head(train.shape[2], int(labels.max()) + 1)
     fitted(network, (train - mean) / deviation, labels, lambda clips: clips, HEAD_UPDATES, HEAD_RATE)
     with torch.inference_mode():
         return [network((test - mean) / deviation).softmax(1) for test in tests]
@@ -219,17 +199,11 @@ def ranks(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores:
     return {f"rank, {view}": float(np.mean(values)) for view, values in found.items()}
 
 
-class Logits(nn.Module):
+def logits_of(network: nn.Module, clips: Tensor) -> Tensor:
     """Of a whole network, in float32."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, clips: Tensor) -> Tensor:
-        with motions.half_precision():
-            logits: Tensor = self.network(clips).logits
-        return logits.float()
+    with motions.half_precision():
+        logits: Tensor = network(clips).logits
+    return logits.float()
 
 
 def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: int, seed: int) -> Scores:
@@ -242,7 +216,7 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
         network.encoder.load_state_dict(model.state_dict())
     network.to(memory_format=torch.channels_last)
 
-    logits = Logits(network)
+    logits = Called(network, logits_of)
     fitted(logits, data["train"]["front"], data["train labels"], as_pictures, updates, WHOLE_RATE)
     found = {}
     with torch.inference_mode():
@@ -274,14 +248,9 @@ def table(results: Results) -> list[str]:
 
 def drawn_once(options: argparse.Namespace) -> dict[str, Any]:
     """The images, from the cache when they are there."""
-    kept = options.cache / f"u_vi{'-quick' * options.quick}.pt"
-    if not kept.exists():
-        start = time.perf_counter()
-        made = load(options.data, 28 if options.quick else None)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(made, kept)
-        print(f"pictures drawn in {time.perf_counter() - start:.0f} s: {kept}", file=sys.stderr, flush=True)
-    return split(torch.load(kept), options.develop)
+    most = 28 if options.quick else None
+    drawn = kept(options.cache, f"u_vi{'-quick' * options.quick}.pt", partial(load, options.data, most))
+    return split(drawn, options.develop)
 
 
 def saved(model: UViModel, folder: Path) -> None:

@@ -89,7 +89,6 @@ def recorded(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def load(folder: Path, most: int | None) -> dict[str, Any]:
-    """All images, of whatever trains and tests, drawn once; `most` clips of a dataset for a quick look."""
     """All pictures, of whatever trains and tests, drawn once; `most` clips of a dataset for a quick look."""
     bandai, utd = (build_dataset(name, folder / motions.FILES[name])["full"] for name in ("bandai-namco", "utd-mhad"))
     chosen = {

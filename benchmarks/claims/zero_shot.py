@@ -2,27 +2,7 @@
 
     python benchmarks/claims/zero_shot.py --data FOLDER --seeds 0 1 2
 
-"splits": the classes of UTD-MHAD, N-UCLA and Penn Action, those of one meaning made one, are divided in five; each
-fifth is unseen once. Of a seen class every fourth performer (of Penn every fourth clip) is for the test. Columns: ZSL,
-unseen clips among unseen classes; then with all classes to choose from the accuracy of seen, of unseen clips, and
-their harmonic mean H; "H as is" without the bonus; AUROC of "none of these", seen test clips against unseen clips
-by the best similarity to a seen class. From cosines, and from standard scores (`models.t_mor.SimilarityNormalizer`,
-measured on the training clips). PRECOG-2016 has no names ("action 1"), so there is nothing to read.
-
-The bonus: a model that was only ever rewarded for seen classes calls nearly everything by them. A number is added to
-the similarities of unseen classes before they are compared (calibrated stacking, Chao et al., ECCV 2016).
-It is fitted on seen classes alone: every arm is also trained without a fifth of them, which plays unseen, and tested
-on another quarter of the performers of the training clips. No unseen class and no test clip has a part in it.
-`--develop` divides the classes otherwise; what stands above was chosen there.
-
-"few": 5 % and 10 % of the labels of N-UCLA and of Penn Action, from encoders that were trained on the other datasets
-and on Bandai-Namco, against random weights; and the dataset's own names without any label of it.
-
-Arms of "splits": T-MOR (L_mt); the same with synthetic motions in words added (`data.synthetic_phrases`: no recording
-of an unseen class, but some of their words, "squat", "clap", on drawn bodies); T-MOR with the texts of seen classes
-exchanged among them (control: it learns motions but no words); a linear map (ridge) from the frozen features of a
-classifier to text; and an alignment of the same features by mutual information as in SMIE (without its temporal
-constraint).
+What the parts, columns and arms mean: zero_shot.md.
 """
 
 import argparse

@@ -62,31 +62,31 @@ RetargetNet = RetargetNetModel  # its name in the `auto_map` of checkpoints save
 class AutoModelForActionClassification(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives a model that labels clips: one set of logits per clip."""
 
-    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+    _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForActionSegmentation(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives a model that labels every frame: logits `(batch, frames, labels)`."""
 
-    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+    _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForMotionRetargeting(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives a model that transfers a motion to another body: `retarget(a, b)`."""
 
-    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+    _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives a model that compares motions with texts: one logit per text."""
 
-    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+    _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForMovementQuality(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives a model that rates movement quality: one score per clip."""
 
-    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+    _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from motionhub.metrics.open_set import (
     auroc,
@@ -33,7 +34,9 @@ def test_a_bonus_gives_unseen_labels_what_they_lack():
     assert seen_and_unseen(scores, truth, unseen) == (1.0, 0.0)
     assert seen_and_unseen(scores, truth, unseen, 0.31) == (1.0, 1.0)
     assert seen_and_unseen(scores, truth, unseen, 0.6) == (0.5, 1.0)
-    assert 0.3 < fit_calibrated_stacking(scores, truth, unseen) < 0.5
+    bonus = fit_calibrated_stacking(scores, truth, unseen)
+    assert 0.3 < bonus < 0.5
+    assert fit_calibrated_stacking(*map(torch.tensor, (scores, truth, unseen))) == pytest.approx(bonus)
     with pytest.raises(ValueError, match="clips of both kinds"):
         seen_and_unseen(scores[:2], truth[:2], unseen)
     with pytest.raises(ValueError, match="whether it is unseen"):
@@ -76,3 +79,13 @@ def test_labels_that_are_not_among_the_columns_are_refused():
         fit_temperature([(np.zeros((2, 3)), np.array([0, 3]))])
     with pytest.raises(ValueError, match="got none"):
         fit_temperature([])
+
+
+def test_at_most_a_share_of_the_known_clips_lies_below_the_threshold_in_the_mean_over_the_tables():
+    first, second = np.arange(100.0)[:, None].repeat(2, 1), np.full((4, 2), 200.0)
+    known = [(first, np.zeros(100, int)), (second, np.zeros(4, int))]
+    unknown = [np.full((50, 2), 150.0)]
+    assert fit_rejection_threshold(known, unknown, temperature=1.0, most_none=0.1) == 20.0
+    assert fit_rejection_threshold(known, unknown, temperature=1.0, most_none=0.0) == 0.0
+    with pytest.raises(ValueError, match="most_none must be a share"):
+        fit_rejection_threshold(known, unknown, temperature=1.0, most_none=12)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from huggingface_hub.errors import StrictDataclassClassValidationError
+from huggingface_hub.errors import StrictDataclassClassValidationError, StrictDataclassFieldValidationError
 
 from motionhub.models.cv_mim import (
     HEADS,
@@ -13,7 +13,6 @@ from motionhub.models.cv_mim import (
     CvMimModel,
     SequenceConv,
     same_padding,
-    temporal_head,
 )
 from motionhub.nn.keras_layers import CUT_DEVIATION, HeNormalLinear, KerasNorm
 
@@ -154,7 +153,7 @@ def test_a_strided_convolution_of_a_short_and_a_long_sequence_gives_what_each_gi
 @pytest.mark.parametrize("name", HEADS)
 def test_padding_changes_no_head(name):
     torch.manual_seed(0)
-    head = temporal_head(name, 6, 3).eval()
+    head = HEADS[name](6, 3).eval()
     features = torch.randn(2, 20, 6)
     lengths = torch.tensor([20, 11])
     padded = features.clone()
@@ -163,5 +162,5 @@ def test_padding_changes_no_head(name):
 
 
 def test_a_head_of_another_name_is_an_error():
-    with pytest.raises(ValueError, match="temporal head"):
-        temporal_head("lstm", 6, 3)
+    with pytest.raises(StrictDataclassFieldValidationError, match="temporal_head"):
+        CvMimConfig(temporal_head="lstm")

@@ -281,6 +281,28 @@ def test_calibration_returns_numbers_and_the_caller_applies_them():
     assert pipe(clip_at(1), candidate_labels=["walk"])[0]["scores"][0]["label"] == "walk"
 
 
+def test_a_pipeline_adapts_to_clips_of_a_sensor_that_favours_a_label_and_forgets_them():
+    pipe, labels = pipe_of(), ["stand", "walk", "sit"]
+    candidates, clips = pipe.candidates(labels), [clip_at(0), *[clip_at(1)] * 8, clip_at(2)]
+    plain = pipe.clip_similarities(clips, candidates)
+    pipe.adapt(clips)
+    means = torch.tensor([0.1, 0.8, 0.1])
+    torch.testing.assert_close(pipe.clip_similarities(clips, candidates), plain - (means - means.mean()))
+    pipe.adapt(None)
+    torch.testing.assert_close(pipe.clip_similarities(clips, candidates), plain)
+    with pytest.raises(ValueError, match="10 clips with a detected person or more, got 3"):
+        pipe.adapt(clips[:3])
+
+
+def test_a_new_label_ranks_higher_and_does_not_win_on_nothing():
+    pipe = pipe_of(calibrated_stacking=0.9, rejection_threshold=0.5)
+    pipe.text_bank.learned = ["walk"]
+    new = pipe(clip_at(0), candidate_labels=["walk", "sit"])[0]["scores"]  # standing: neither
+    assert new[0]["label"] == NONE
+    assert new[0]["score"] == pytest.approx(np.exp(2.5) / (np.exp(2.5) + 2), rel=1e-4)
+    assert [entry["label"] for entry in new[1:]] == ["sit", "walk"]
+
+
 def test_calibration_of_windows_puts_the_threshold_between_named_and_unnamed_windows():
     find = pipe_of("zero-shot-action-segmentation")
     recording = (clip_at(1, 1, 1, 0, 0, 0, 2, 2, 2), [0] * 90 + [-1] * 90 + [1] * 90, ["walk", "sit"])

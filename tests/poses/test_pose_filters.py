@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from analytic_motions import straight_walk
 
+from motionhub.data.synthetic.generate import Scene, generate
+from motionhub.pipelines.pose_refinement import refine
 from motionhub.poses import filters
+from motionhub.skeletons.convert import resample
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -104,6 +107,58 @@ def test_an_impulse_is_rejected_and_the_gap_it_leaves_is_filled_on_the_line():
     np.testing.assert_allclose(hand(filters.fill_gaps(rejected)), line, atol=1e-6)
 
 
+@pytest.mark.parametrize("fps", [15, 30, 60, 120])
+@pytest.mark.parametrize("action", ["kick", "punch", "jump", "fall", "doffing", "walk around"])
+def test_refinement_leaves_clean_motion_and_its_speed_alone(action, fps):
+    clip = resample(generate(action, seed=1, fps=240), fps)
+    refined = refine(clip)
+    change = np.linalg.norm(refined.keypoints - clip.keypoints, axis=-1)
+    assert np.percentile(change, 99) < 0.01  # metres
+    assert peak_speed(refined) > 0.98 * peak_speed(clip)
+
+
+def peak_speed(clip):
+    return np.linalg.norm(np.diff(clip.keypoints, axis=1), axis=-1).max() * clip.fps
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_refined_motion_is_refined_no_further(noise):
+    clip = generate("kick", seed=0, fps=30, scene=Scene(noise=noise, dropout=0.02))
+    once = refine(clip)
+    change = np.linalg.norm(refine(once).keypoints - once.keypoints, axis=-1)
+    assert np.nanmax(change) < 1e-5
+
+
+def test_noise_is_taken_away_and_a_kick_keeps_its_height():
+    clip = generate("kick", seed=0, fps=60)
+    noisy = clip.replace(keypoints=clip.keypoints + np.random.default_rng(0).normal(0, 0.01, clip.keypoints.shape))
+    refined = refine(noisy)
+    assert rms(refined, clip) < 0.55 * rms(noisy, clip)
+    foot = clip.layout.index("right_foot")
+    high, wanted = (each.keypoints[0, :, foot, 1].max() for each in (refined, clip))
+    assert high == pytest.approx(wanted, abs=0.02)
+
+
+def rms(clip, truth):
+    return np.sqrt(np.mean((clip.keypoints - truth.keypoints) ** 2))
+
+
+@pytest.mark.parametrize("frames", [1, 3, 6])
+def test_a_hand_that_jumps_away_and_back_is_rejected_in_a_kick(frames):
+    clip = generate("kick", seed=0, fps=30)
+    hand_of, points = clip.layout.index("left_hand"), clip.keypoints.copy()
+    points[0, 20 : 20 + frames, hand_of] += (0.5, 0.3, 0.2)
+    rejected = filters.reject_outliers(clip.replace(keypoints=points))
+    assert np.flatnonzero(~rejected.joint_mask[0, :, hand_of]).tolist() == list(range(20, 20 + frames))
+
+
+def test_a_joint_that_stretches_its_bone_slowly_is_rejected_and_one_that_swings_is_not():
+    bent = np.zeros(180)
+    bent[80:96] = np.sin(np.linspace(0, np.pi, 16)) ** 2  # the elbow is at 0.8, and the arm 1 long
+    assert not filters.reject_outliers(arm(-bent), seconds=2.0).joint_mask[0, 88, 2]
+    assert filters.reject_outliers(arm(1.6 * bent), seconds=2.0).joint_mask.all()
+
+
 def test_a_step_is_a_motion_and_no_outlier():
     step = np.repeat([0.0, 0.7], 20)
     assert filters.reject_outliers(arm(step)).joint_mask.all()
@@ -137,10 +192,12 @@ def test_sides_that_change_place_are_put_back():
 
 def test_savitzky_golay_keeps_parabolas_and_answers_an_impulse_with_its_known_weights():
     time = np.arange(40) / 40
-    np.testing.assert_allclose(hand(filters.smooth_savitzky_golay(arm(time**2 - time))), time**2 - time, atol=1e-6)
+    np.testing.assert_allclose(
+        hand(filters.smooth_savitzky_golay(arm(time**2 - time), noise=None)), time**2 - time, atol=1e-6
+    )
     impulse = np.zeros(21)
     impulse[10] = 0.35
-    answer = hand(filters.smooth_savitzky_golay(arm(impulse), seconds=5 / FPS, order=2))
+    answer = hand(filters.smooth_savitzky_golay(arm(impulse), seconds=5 / FPS, order=2, noise=None))
     known = np.array([-3, 12, 17, 12, -3]) / 35  # Savitzky and Golay 1964, five points, quadratic
     np.testing.assert_allclose(answer[8:13], 0.35 * known, atol=1e-7)
     assert not answer[:8].any() and not answer[13:].any()
@@ -150,13 +207,13 @@ def test_savitzky_golay_of_a_sine_has_the_gain_of_its_weights():
     turn = 2 * np.pi * 3 / FPS  # 3 Hz
     gain = (17 + 24 * np.cos(turn) - 6 * np.cos(2 * turn)) / 35
     sine = 0.3 * np.sin(turn * np.arange(60))
-    smooth = hand(filters.smooth_savitzky_golay(arm(sine), seconds=5 / FPS, order=2))
+    smooth = hand(filters.smooth_savitzky_golay(arm(sine), seconds=5 / FPS, order=2, noise=None))
     np.testing.assert_allclose(smooth[3:-3], gain * sine[3:-3], atol=1e-6)
 
 
 def test_savitzky_golay_does_not_look_across_a_gap():
     track = np.repeat([0.0, np.nan, 0.7], [20, 3, 20])
-    np.testing.assert_allclose(hand(filters.smooth_savitzky_golay(arm(track))), track, atol=1e-7)
+    np.testing.assert_allclose(hand(filters.smooth_savitzky_golay(arm(track), noise=None)), track, atol=1e-7)
 
 
 def test_one_euro_equals_a_recursion_by_hand():

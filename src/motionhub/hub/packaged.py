@@ -106,7 +106,7 @@ def answer_packaged_ids() -> None:
 
     if hub.cached_files.__module__ != __name__:
         hub.cached_files = _cached_files(hub.cached_files)
-        hub.HfApi = _api(hub.HfApi)
+        hub.HfApi = _api(hub.HfApi)  # type: ignore[misc]
         hub._hf_api = None  # an object of the replaced class
 
 

@@ -6,25 +6,14 @@ A saved folder gets a complete `auto_map` (in config.json and the processor's fi
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 
 MODULE = "motionhub_remote"
-SHIM = '''"""The code of this model is the motionhub library; this file only tells transformers where it is."""
-
-try:
-    import motionhub.auto as _library
-except ImportError as error:
-    raise ImportError("This is a motionhub model. Install its code first: pip install motionhub") from error
-
-
-def __getattr__(name):
-    if hasattr(_library, name):
-        return getattr(_library, name)
-    raise AttributeError(f"This motionhub has no {name}: the model is newer. Run: pip install --upgrade motionhub")
-'''
+SHIM = Path(__file__).with_name("templates") / f"{MODULE}.py.txt"
 
 
 def carry_remote_code(written: Any, classes: Mapping[str, type], others: tuple[type, ...] = ()) -> None:
@@ -57,7 +46,7 @@ def _writer(original: Callable[..., None]) -> Callable[..., None]:
         # Replaces any loaded `auto_map`, also in the parts of a composed config.
         content = {**_without_auto_map(json.loads(path.read_text(encoding="utf-8"))), "auto_map": auto_map}
         path.write_text(json.dumps(dict(sorted(content.items())), indent=2) + "\n", encoding="utf-8")
-        (path.parent / f"{MODULE}.py").write_text(SHIM, encoding="utf-8")
+        shutil.copyfile(SHIM, path.parent / f"{MODULE}.py")
 
     to_json_file.auto_map = auto_map  # type: ignore[attr-defined]
     return to_json_file

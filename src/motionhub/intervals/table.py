@@ -41,8 +41,7 @@ def write_intervals(rows: Iterable[Mapping[str, Any]], path: str | Path, *, medi
         raise ValueError(f"{path}: intervals are written as {sorted(renderers)}, got {path.suffix!r}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     # newline="" writes line ends as the formats require.
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(renderers[path.suffix.lower()](rows))
+    path.write_text(renderers[path.suffix.lower()](rows), encoding="utf-8", newline="")
     return path
 
 

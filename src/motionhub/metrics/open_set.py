@@ -61,8 +61,7 @@ def fit_calibrated_stacking(scores: Any, truth: Any, unseen: Any) -> float:
     It offsets a model's preference for trained labels (calibrated stacking, Chao et al., ECCV 2016). Arguments: see
     `seen_and_unseen`; hold out labels as unseen.
     """
-    most = float(np.max(scores) - np.min(scores))
-    tried = np.linspace(0, most, 201)
+    tried = np.linspace(0, np.ptp(np.asarray(scores, np.float64)), 201)
     means = [harmonic_mean(*seen_and_unseen(scores, truth, unseen, float(bonus))) for bonus in tried]
     return float(tried[int(np.argmax(means))])
 
@@ -87,7 +86,7 @@ def fit_temperature(tables: Tables) -> float:
 
 
 def fit_rejection_threshold(
-    known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5
+    known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5, most_none: float = 1.0
 ) -> float:
     """The similarity of "none of these" beside the labels with the least cross entropy.
 
@@ -96,7 +95,11 @@ def fit_rejection_threshold(
         unknown: similarities `(clips, labels)` of clips whose label is not.
         temperature: of the softmax over labels and none.
         none_share: share of clips without a right label in use, the weight of the unknown clips.
+        most_none: largest share of the known clips, in the mean over the tables, below the result; it lowers the
+            result where the two kinds overlap.
     """
+    if not 0 <= most_none <= 1:
+        raise ValueError(f"most_none must be a share, 0 to 1, got {most_none!r}.")
     if not 0 < none_share < 1:
         raise ValueError(f"none_share must be between 0 and 1, got {none_share!r}.")
     checked = [_checked(*table) for table in known]
@@ -113,7 +116,17 @@ def fit_rejection_threshold(
     def loss(level: float) -> float:
         return (1 - none_share) * mean(checked, level) + none_share * mean(refused, level)
 
-    return float(minimize_scalar(loss, bounds=(everything.min(), everything.max()), method="bounded").x)
+    best = float(minimize_scalar(loss, bounds=(everything.min(), everything.max()), method="bounded").x)
+    highest = [scores.max(axis=1) for scores, truth in checked if len(truth)]
+    weights = np.concatenate([np.full(len(each), 1 / len(each)) for each in highest])
+    return min(best, _weighted_quantile(np.concatenate(highest), weights, most_none))
+
+
+def _weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """The largest value with at most `share` of the weight below it."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) - weights[order]
+    return float(values[order][np.flatnonzero(below <= share * weights.sum() * (1 + 1e-9))[-1]])
 
 
 def _cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -47,10 +47,7 @@ class FrameScores:
 
 
 def frame_average_precision(
-    scores: Any,
-    labels: Any,
-    class_names: Sequence[str] | None = None,
-    convention: str = "scikit-learn",
+    scores: Any, labels: Any, class_names: Sequence[str] | None = None, convention: str = "scikit-learn"
 ) -> dict[str, Any]:
     """Average precision of every class over frames, and their mean (frame mAP).
 

@@ -30,11 +30,10 @@ from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.keras_layers import HeNormalConv1d, HeNormalLinear, KerasNorm, LinearBlock, ResidualBlock, init_keras
-from motionhub.nn.people import frames_of_clip, frames_of_people
+from motionhub.nn.people import frames_of_clip, frames_of_people, frames_within
 
 
 DEPTHS = (64, 128, 256)
-HEADS = ("convnet", "resnet", "res-tcn")
 
 
 @strict
@@ -144,7 +143,7 @@ class CvMimPreTrainedModel(PreTrainedModel):
     config: CvMimConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -207,9 +206,10 @@ class CvMimModel(CvMimPreTrainedModel):
             ValueError: the shape does not fit the config.
         """
         check_keypoints(keypoints, attention_mask, self.config)
-        seen, rows = _visible_frames(keypoints, joint_mask, attention_mask)
-        poses = keypoints.to(self.embedder.weight.dtype)[rows]
-        codes = self.encode(poses, seen[rows])
+        seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
+        clip_mask = frames_of_clip(attention_mask)
+        rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask  # the frames that are encoded
+        codes = self.encode(keypoints.to(self.embedder.weight.dtype)[rows], seen[rows])
 
         def placed(values: Tensor) -> Tensor:
             empty = values.new_zeros(*rows.shape, values.shape[-1])
@@ -218,9 +218,10 @@ class CvMimModel(CvMimPreTrainedModel):
         pose, view = placed(codes.pose), placed(codes.view)
         chosen = {"pose": [pose], "view": [view], "both": [pose, view]}[self.config.features]
         features = torch.cat(chosen, dim=-1)
+        people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
         return CvMimOutput(
             last_hidden_state=features.unsqueeze(3),
-            pooler_output=_pooled(features, rows),
+            pooler_output=people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1),
             pose=pose,
             view=view,
             deviation=None if codes.deviation is None else placed(codes.deviation),
@@ -253,7 +254,7 @@ class SequenceNorm(nn.Module):
         self.norm = KerasNorm(channels)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        valid = valid_frames(features, lengths)
+        valid = frames_within(lengths, features.shape[1])
         if bool(valid.all()):  # no copy when all frames are valid
             return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
         normed = self.norm(features[valid])
@@ -348,12 +349,7 @@ class ResTcn(nn.Module):
         return self.last(mean_frames(self.last_norm(features, lengths).relu(), lengths))
 
 
-def temporal_head(name: str, in_features: int, num_labels: int, dropout: float = 0.5) -> nn.Module:
-    """One of `HEADS`."""
-    classes = dict(zip(HEADS, (TemporalConvNet, TemporalResNet, ResTcn), strict=True))
-    if name not in classes:
-        raise ValueError(f"A temporal head is one of {HEADS}, got {name!r}.")
-    return classes[name](in_features, num_labels, dropout)
+HEADS = {"convnet": TemporalConvNet, "resnet": TemporalResNet, "res-tcn": ResTcn}
 
 
 def same_padding(features: Tensor, lengths: Tensor, kernel: int, stride: int) -> tuple[Tensor, Tensor]:
@@ -373,13 +369,8 @@ def same_padding(features: Tensor, lengths: Tensor, kernel: int, stride: int) ->
 
 def mean_frames(features: Tensor, lengths: Tensor) -> Tensor:
     """Mean over the valid frames: `(rows, channels)`."""
-    valid = valid_frames(features, lengths).unsqueeze(-1).to(features.dtype)
+    valid = frames_within(lengths, features.shape[1]).unsqueeze(-1).to(features.dtype)
     return (features * valid).sum(1) / lengths.clamp(min=1).unsqueeze(-1).to(features.dtype)
-
-
-def valid_frames(features: Tensor, lengths: Tensor) -> Tensor:
-    """`(rows, frames)` bool."""
-    return torch.arange(features.shape[1], device=features.device) < lengths[:, None]
 
 
 class CvMimForActionClassification(CvMimPreTrainedModel):
@@ -391,9 +382,8 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
     def __init__(self, config: CvMimConfig) -> None:
         super().__init__(config)
         self.encoder = CvMimModel(config)
-        self.classifier = temporal_head(
-            config.temporal_head, config.hidden_size, config.num_labels, float(config.classifier_dropout)
-        )
+        head = HEADS[config.temporal_head]
+        self.classifier = head(config.hidden_size, config.num_classes, float(config.classifier_dropout))
         self.post_init()
 
     @can_return_tuple
@@ -409,26 +399,10 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         features = outputs.last_hidden_state.squeeze(3)
         lengths = frames_of_people(features, attention_mask)
         present = lengths.flatten() > 0
-        logits = features.new_zeros(len(present), self.config.num_labels)
+        logits = features.new_zeros(len(present), self.config.num_classes)
         if bool(present.any()):
             made = self.classifier(features.flatten(0, 1)[present], lengths.flatten()[present])
             logits = logits.to(made.dtype).index_put((present.nonzero().squeeze(1),), made)
         people = (lengths > 0).sum(1, keepdim=True).clamp(min=1)
         logits = logits.unflatten(0, lengths.shape).sum(1) / people
         return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
-
-
-def _visible_frames(
-    keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Which joints are there `(B, M, T, V)`, and which frames are encoded `(B, M, T)`: of the clip, with a joint."""
-    seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
-    clip_mask = frames_of_clip(attention_mask)
-    rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask
-    return seen, rows
-
-
-def _pooled(features: Tensor, rows: Tensor) -> Tensor:
-    """`(B, M, T, C)` -> `(B, C)`; zeros for a clip without any detected joint."""
-    people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
-    return people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1)

@@ -9,10 +9,6 @@ An encoder gives a feature per eight frames. An orthonormal basis splits the fea
 the mean over the clip (body and view). The decoder makes a motion of the sum of both parts. Composing motions is the
 mean of their motion magnitudes.
 
-With `basis_signs="positive"` (default) direction k points along the k-th learned vector, so magnitudes of one
-checkpoint are comparable everywhere and change smoothly while it trains; `"householder"` is the sign that QR gives, as
-in the official code: motions are the same, magnitudes differ by signs.
-
 Deliberate deviations from the official code, without effect on its numbers where both are defined:
 - the decoder's activation, missing in the published code, is LeakyReLU(0.2) after all but the last layer;
 - clips of any length and several people, each as if alone. `last_hidden_state` holds the motion magnitudes, then the
@@ -54,7 +50,8 @@ class LacConfig(MotionConfig):
         encoder_channels: output channels of each layer of the encoder, which halves the frames.
         decoder_channels: output channels of the decoder's layers but the last.
         num_motion_directions, num_static_directions: of the basis; together at most the last encoder channels.
-        basis_signs: `"positive"` or `"householder"`, see the module.
+        basis_signs: `"positive"`, or as official `"householder"`: the same motions, magnitudes of other signs; see
+            `OrthogonalBasis`.
         dropout: in the decoder, after every layer but the last.
     """
 

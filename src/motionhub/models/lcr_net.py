@@ -213,9 +213,10 @@ class LcrNetModel(PreTrainedModel):
     """
 
     config: LcrNetConfig
+    anchor_poses: Tensor
     base_model_prefix = "lcr_net"
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = ["image"]
 
     def __init__(self, config: LcrNetConfig) -> None:
         super().__init__(config)
@@ -372,8 +373,10 @@ class LcrNetModel(PreTrainedModel):
         counts = [len(boxes) for boxes in proposals]
         each = zip(proposals, probabilities.split(counts), displacements.split(counts), sizes, strict=True)
         rows = [self._people_of_one(*one) for one in each]
-        most = max(len(row["scores"]) for row in rows)
-        padded = {name: torch.stack([_padded(row[name], most, PADDING[name]) for row in rows]) for name in PADDING}
+        padded = {
+            name: nn.utils.rnn.pad_sequence([row[name] for row in rows], batch_first=True, padding_value=value)
+            for name, value in PADDING.items()
+        }
         num_people = torch.tensor([len(row["scores"]) for row in rows], device=logits.device)
         return LcrNetOutput(num_people=num_people, **padded)
 
@@ -444,10 +447,6 @@ class LcrNetModel(PreTrainedModel):
             Targets(boxes[row, here], classes[row, here], None if keypoints is None else keypoints[row, here])
             for row, here in enumerate(there)
         ]
-
-
-def _padded(rows: Tensor, count: int, value: float) -> Tensor:
-    return torch.cat([rows, rows.new_full((count - len(rows), *rows.shape[1:]), value)])
 
 
 def fit_into(poses: Tensor, boxes: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ objective predicts from the coordinates D^T f of two segments how many seconds l
 above, like the baseline, lost the order of time; `benchmarks/claims/time_order.md` could not repeat that.
 
 Where the thesis is silent: t becomes 128 numbers by two layers; batch norm stands before the first of the two layers
-that see these and f; their width is 2048; weights begin as the projections of the backbone's recipes do. e is
-predicted, so the signs of D's columns matter: the default fixes them (`basis_signs`, see `nn/orthogonal_basis.py`).
+that see these and f; weights begin as the projections of the backbone's recipes do. e is predicted, so the signs of
+D's columns matter: the default fixes them.
 """
 
 import itertools
@@ -137,7 +137,7 @@ class LtnModel(PreTrainedModel):
     config: LtnConfig
     base_model_prefix = "ltn"
     main_input_name = "pixel_values"
-    input_modalities = ("video", "time")
+    input_modalities = ["video", "time"]
     supports_gradient_checkpointing = True
 
     def __init__(self, config: LtnConfig) -> None:

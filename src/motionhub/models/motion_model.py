@@ -65,6 +65,11 @@ class MotionConfig(PreTrainedConfig):
             )
 
     @property
+    def num_classes(self) -> int:
+        """`num_labels`, as the number that it is after construction."""
+        return len(self.id2label or {})
+
+    @property
     def norm_options(self) -> dict[str, Any]:
         """Of every batch norm."""
         return {"eps": float(self.norm_eps), "momentum": float(self.norm_momentum)}

@@ -162,7 +162,7 @@ class MotionRetargetingModel(PreTrainedModel):
     """Convolutions over time on the people of a batch, each at its own length; a family defines `retarget`."""
 
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
     takes_clips: ClassVar[str] = "retarget takes clips"
 
     @torch.no_grad()

@@ -67,7 +67,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
     config: MovementQualityConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
 
     def __init__(self, config: MovementQualityConfig) -> None:
         super().__init__(config)
@@ -93,11 +93,9 @@ class SkeletonForMovementQuality(PreTrainedModel):
             pretrained: False: random weights, of the encoder too (the control of every pre-trained one).
             head: scores, max_score, recurrent_size, ..., see `MovementQualityConfig`.
         """
-        encoder = AutoConfig.from_pretrained(str(source))
-        scored = isinstance(encoder, MovementQualityConfig)
-        if isinstance(encoder, MovementQualityConfig):
-            encoder = encoder.encoder
-        model = cls(MovementQualityConfig(encoder_config=encoder, **head))
+        config = AutoConfig.from_pretrained(str(source))
+        scored = isinstance(config, MovementQualityConfig)
+        model = cls(MovementQualityConfig(encoder_config=config.encoder if scored else config, **head))
         if pretrained:
             found = AutoModel.from_pretrained(str(source))
             model.encoder = found.encoder if scored else found

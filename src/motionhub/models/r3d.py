@@ -129,7 +129,7 @@ class R3dPreTrainedModel(PreTrainedModel):
     config: R3dConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
-    input_modalities = ("video",)
+    input_modalities = ["video"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["R3dBlock"]
 
@@ -200,7 +200,7 @@ class R3dForActionClassification(R3dPreTrainedModel):
         super().__init__(config)
         self.encoder = R3dModel(config)
         self.dropout = nn.Dropout(float(config.classifier_dropout))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_classes)
         self.loss_type = "ForSequenceClassification"
         self.post_init()
 

@@ -175,17 +175,15 @@ class RetargetNetModel(MotionRetargetingModel):
             motion: `(batch, 30, frames)`, whose body (and, where `view` is None, whose view) it is.
             view: for `"full"`, another motion whose view it is.
         """
+        still = slice(-VELOCITY_ROWS * self.config.in_channels)
         self._check_network_tensor(motion)
-        still = motion[:, : -VELOCITY_ROWS * self.config.in_channels]
         if self.config.variant != "full":
             if view is not None:
                 raise ValueError(_no_view_code(self.config.variant))
-            return self.static_encoder(still)
-        if view is None:
-            return torch.cat([self.body_encoder(still), self.view_encoder(still)], dim=1)
+            return self.static_encoder(motion[:, still])
+        view = motion if view is None else view
         self._check_network_tensor(view)
-        still_view = view[:, : -VELOCITY_ROWS * self.config.in_channels]
-        return torch.cat([self.body_encoder(still), self.view_encoder(still_view)], dim=1)
+        return torch.cat([self.body_encoder(motion[:, still]), self.view_encoder(view[:, still])], dim=1)
 
     def decode(self, motion_code: Tensor, static_code: Tensor) -> Tensor:
         """`(batch, 128, frames / 8)` and `(batch, static_size, 1)` -> `(batch, 30, frames)`."""

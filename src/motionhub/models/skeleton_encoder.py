@@ -193,7 +193,7 @@ class SkeletonPreTrainedModel(PreTrainedModel):
     config: SkeletonEncoderConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["JointBlock"]
     is_fused = False
@@ -214,10 +214,10 @@ class SkeletonPreTrainedModel(PreTrainedModel):
             init.ones_(module.importance)
         elif isinstance(module, JointGraph):
             init.copy_(module.subsets, torch.tensor(module.initial))
-        elif isinstance(module, nn.Linear | nn.Conv2d) and std is not None:
+        elif isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None and std is not None:
             init.normal_(module.weight, std=std)
             init.zeros_(module.bias)
-        elif isinstance(module, FrameConv2d | PointwiseLinear) and module.fan_out:
+        elif isinstance(module, FrameConv2d | PointwiseLinear) and module.bias is not None and module.fan_out:
             init.normal_(module.weight, std=math.sqrt(2 / module.fan_out))
             init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):  # a classifier, or the official Conv3d with PyTorch's default

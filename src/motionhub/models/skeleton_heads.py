@@ -24,7 +24,7 @@ class JointHead(SkeletonPreTrainedModel):
         super().__init__(config)
         self.encoder = self.encoder_class(config)
         self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_classes)
         self.post_init()
 
     @can_return_tuple
@@ -131,7 +131,7 @@ class SkeletonForActionSegmentation(JointHead):
         without a person get zeros. For a clip no longer than the window the result is that of one forward call.
         """
         clip_mask = frames_of_clip(attention_mask)
-        logits = keypoints.new_zeros(keypoints.shape[0], keypoints.shape[2], self.config.num_labels)
+        logits = keypoints.new_zeros(keypoints.shape[0], keypoints.shape[2], self.config.num_classes)
         for index, clip in enumerate(keypoints):
             mask = None if clip_mask is None else clip_mask[index]
             frames = keypoints.shape[2] if mask is None else int(mask.any(0).sum())

@@ -7,11 +7,8 @@ Where the thesis is silent:
 - The projections are Linear-ReLU-Linear onto `projection_size`. With few classes a learned map of the text bends the
   space of sentences to the classes it saw; `text_projection_layers=0` keeps the vectors of the text tower, and the
   motion is projected into that space.
-- Actions are ranked by cosines less their mean over many motions, over their standard deviation
-  (`SimilarityNormalizer`, measured after training, without labels); until that is measured, by plain cosines.
-- `score_temperature` and `rejection_threshold` are fitted on motions that the model was not trained with, see
-  `metrics/open_set.py`: calibrated scores, and a "none of these" that is as probable as an action whose similarity is
-  `rejection_threshold`.
+- Actions are ranked by the similarities of `SimilarityNormalizer`; `score_temperature` and `rejection_threshold` are
+  fitted on motions that the model was not trained with, see `metrics/open_set.py`.
 """
 
 import math
@@ -213,7 +210,7 @@ class TMorPreTrainedModel(PreTrainedModel):
     config: TMorConfig
     base_model_prefix = "t_mor"
     main_input_name = "keypoints"
-    input_modalities = ("time", "text")
+    input_modalities = ["time", "text"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["JointBlock"]
 

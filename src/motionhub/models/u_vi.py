@@ -31,6 +31,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.video_backbone import timm_model
 from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
+from motionhub.nn.people import frames_within
 
 
 DIMS = 3  # the points of a posture are in space
@@ -284,7 +285,7 @@ class UViPreTrainedModel(PreTrainedModel):
     config: UViConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = ["image"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -310,6 +311,8 @@ class UViPreTrainedModel(PreTrainedModel):
 
 class UViModel(UViPreTrainedModel):
     """Pose encoder, viewpoint encoder and decoder; `pooler_output` is the posture of each image."""
+
+    seen_by = staticmethod(rotate_and_move)
 
     def __init__(self, config: UViConfig) -> None:
         super().__init__(config)
@@ -338,10 +341,6 @@ class UViModel(UViPreTrainedModel):
             reconstruction=self.decoder(view_pose) if reconstruct else None,
         )
 
-    def seen_by(self, pose: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
-        """Points `(B, N, 3)` as a camera sees them, see `rotate_and_move`."""
-        return rotate_and_move(pose, rotation, translation)
-
     def as_returned(self, view_pose: Tensor) -> Tensor:
         """The points, or with `official=True` the official code's `(B, 3, N)` memory read as `(B, N, 3)`."""
         return view_pose.mT.reshape(view_pose.shape) if self.config.official else view_pose
@@ -362,7 +361,7 @@ class UViClipHead(UViPreTrainedModel):
     @property
     def num_outputs(self) -> int:
         """Classes of the head."""
-        return int(self.config.num_labels)
+        return self.config.num_classes
 
     def clip_logits(self, pixel_values: Tensor, attention_mask: Tensor | None) -> Tensor:
         """`(B, classes)`, averaged over the frames of each clip; padded frames at the end do not count."""
@@ -421,15 +420,11 @@ def _present(attention_mask: Tensor | None, batch: int, frames: int, device: tor
     if attention_mask is None:
         return torch.ones(batch, frames, dtype=torch.bool, device=device)
     present = attention_mask.to(device).bool()
-    fits = present.shape == (batch, frames)
-    lengths = present.sum(-1, keepdim=True)
-    if (
-        not fits
-        or bool((lengths == 0).any())
-        or not torch.equal(present, torch.arange(frames, device=device) < lengths)
-    ):
+    lengths = present.sum(-1)
+    fits = present.shape == (batch, frames) and not bool((lengths == 0).any())
+    if not fits or not torch.equal(present, frames_within(lengths, frames)):
         raise ValueError(
             f"An attention_mask of ({batch}, {frames}) is expected, with frames in every clip and padding at its end, "
-            f"got {tuple(attention_mask.shape)} with {present.sum(-1).tolist()} frames."
+            f"got {tuple(attention_mask.shape)} with {lengths.tolist()} frames."
         )
     return present

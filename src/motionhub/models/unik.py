@@ -9,10 +9,8 @@ Deliberate deviations from the official code, all without effect on its numbers:
 - `pooling="masked"` (default) leaves absent people and padded frames out exactly: padded frames are zero before every
   temporal convolution (as the border's zero padding) and enter neither attention (whose scale uses the clip's own
   length), nor batch statistics, nor means. Missing joints enter with the value the processor filled in.
-  `pooling="official"` averages absent people and padded frames as zeros that went through the whole network.
-
-Where code and paper differ (dependency bound, dilations, attention scaling), the code is the default and the paper an
-option.
+  `pooling="official"` averages absent people and padded frames as zeros that went through the whole network;
+- where code and paper differ, the code is the default and the paper an option.
 """
 
 import math

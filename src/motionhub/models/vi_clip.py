@@ -11,12 +11,12 @@ Deliberate deviations from the official code, all without effect on its numbers:
   `encode_vision` drops 90 % of the patches, even in evaluation mode, unless it is called with `test=True`.
 - Any number of frames: the temporal embedding is interpolated along time (the official code takes 8 frames or 1). One
   frame gets its mean over time, as in the official code.
-- Patches stand frame by frame instead of place by place; attention does not see the order.
-- Attention is `scaled_dot_product_attention`. Pre-training's stochastic depth (0.1) is not built in.
+- Patches stand frame by frame instead of place by place; pre-training's stochastic depth (0.1) is not built in.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -111,7 +111,10 @@ class ViClipConfig(MotionConfig):
     """
 
     model_type = "motionhub_viclip"
-    sub_configs_defaults = {"vision_config": ViClipVisionConfig, "text_config": ViClipTextConfig}
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {
+        "vision_config": ViClipVisionConfig,
+        "text_config": ViClipTextConfig,
+    }
 
     vision_config: dict | ViClipVisionConfig | None = None
     text_config: dict | ViClipTextConfig | None = None
@@ -310,7 +313,7 @@ class ViClipModel(PreTrainedModel):
     config: ViClipConfig
     base_model_prefix = "viclip"
     main_input_name = "pixel_values"
-    input_modalities = ("video", "text")
+    input_modalities = ["video", "text"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["ViClipLayer"]
     _supports_sdpa = True

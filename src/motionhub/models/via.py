@@ -10,9 +10,7 @@ and of m + c' the same motion on the body, and in the view, of another.
 
 Where paper and code are silent, differ, or were left:
 - K is 32 (the paper's best; the code has 64). c projects the mean over time (code, eq. 5; eq. 2 reads as per frame).
-- The decoder is that of Aberman et al. (table 1 gives its convolutions only): nearest upsampling, reflected borders,
-  LeakyReLU 0.2, dropout 0.2.
-- `features="motion"` classifies the mean of m ("E_Pose stacked with LMD"), `"full"` that of r.
+- The decoder is that of Aberman et al. (table 1 gives its convolutions only).
 - The official 3-D input is written joint by joint and read axis by axis, which scrambles coordinates:
   `coordinate_order="official"` repeats that for weights trained so.
 - Every person has codes of their own. The official encoder averages people first, which for the means is the same.
@@ -22,7 +20,7 @@ Where paper and code are silent, differ, or were left:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -37,7 +35,7 @@ from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
-from motionhub.nn.people import continue_clips, frames_of_people
+from motionhub.nn.people import continue_clips, frames_of_people, frames_within
 
 
 FRAMES_POOLED = 2  # features of so many encoder frames are averaged into one code, official
@@ -53,14 +51,15 @@ class ViaConfig(EncoderInsideConfig):
         decoder_channels: output channels of the decoder's layers but the last; None: [128, 64]. One layer per halving
             of the frames.
         dropout: in the decoder, after every layer but the last.
-        features: what `pooler_output` averages and a head classifies, `"motion"` (m) or `"full"` (r).
+        features: what `pooler_output` averages and a head classifies, `"motion"` (m, "E_Pose stacked with LMD") or
+            `"full"` (r).
         coordinate_order: how the encoder reads the coordinates of a frame, see the module.
         classifier_dropout: dropout before the classification head.
     """
 
     model_type = "motionhub_via"
     may_be_zero = ("num_directions",)
-    sub_configs_defaults = {"encoder_config": UnikConfig}
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {"encoder_config": UnikConfig}
     default_lists = {"decoder_channels": [128, 64]}
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
 
@@ -126,7 +125,7 @@ class ViaPreTrainedModel(PreTrainedModel):
     config: ViaConfig
     base_model_prefix = "via"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["JointBlock"]
     # Loading a folder with one head as the base, or with another head, is intended.
@@ -169,7 +168,7 @@ class ViaModel(ViaPreTrainedModel):
         num_frames = frames_of_people(keypoints, attention_mask)
         whole = self.whole_frames(num_frames)
         longest = max(int(whole.max()), self.config.min_frames)
-        valid = torch.arange(longest, device=keypoints.device) < whole[..., None]
+        valid = frames_within(whole, longest)
         continued = self.in_order(continue_clips(keypoints, num_frames, longest))
         features = self.encoder(continued, attention_mask=valid).last_hidden_state.mean(3)
         features = features.unflatten(2, (-1, FRAMES_POOLED)).mean(3)
@@ -275,8 +274,7 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
             decoded = self.decoder(codes[people, :, : length // self.config.frame_stride]).transpose(1, 2)
             padded = nn.functional.pad(decoded, (0, 0, 0, frames - decoded.shape[1]))
             made = made.index_copy(0, people, padded.to(made.dtype))
-        kept = torch.arange(frames, device=made.device) < num_frames.flatten()[:, None]
-        made = made * kept.unsqueeze(2).to(made.dtype)
+        made = made * frames_within(num_frames.flatten(), frames).unsqueeze(2).to(made.dtype)
         return made.unflatten(2, (self.config.num_joints, -1)).unflatten(0, tuple(num_frames.shape))
 
     def _output(self, codes: Any, character: Tensor, keypoints: Tensor) -> MotionRetargetingOutput:
@@ -295,7 +293,7 @@ class ViaForActionClassification(ViaPreTrainedModel):
         super().__init__(config)
         self.via = ViaModel(config)
         self.dropout = nn.Dropout(float(config.classifier_dropout))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_classes)
         self.post_init()
 
     @can_return_tuple

@@ -49,7 +49,7 @@ class VideoBackboneModel(PreTrainedModel):
     config: VideoBackboneConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
-    input_modalities = ("video",)
+    input_modalities = ["video"]
 
     def __init__(self, config: VideoBackboneConfig, pretrained: bool = False) -> None:
         super().__init__(config)

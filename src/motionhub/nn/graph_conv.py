@@ -1,5 +1,6 @@
 """Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,13 +94,7 @@ class DependencyAttention(nn.Module):
         windows = features if self.tau == 1 else slide_windows(features, self.tau)
         attention = self.attend(windows, valid)
         dependencies = (self.dependency if graph is None else self.dependency + graph) + attention
-        if torch.is_grad_enabled():
-            # mixing is cheap and its result is the largest of the block: computed again in the backward pass
-            out = checkpoint(
-                self.mix_and_project, windows, dependencies, use_reentrant=False, preserve_rng_state=False
-            )
-        else:
-            out = self.mix_and_project(windows, dependencies)
+        out = recomputed(self.mix_and_project, windows, dependencies)
         if self.norm is not None:
             out = self.norm(out, valid)
         shortcut = windows if self.shortcut is None else self.shortcut(windows)
@@ -191,10 +186,7 @@ class GraphConv(nn.Module):
         assert graph is not None
         matrices = graph if self.importance is None else graph * self.importance
         weights = matrices.to(features.dtype).expand(features.shape[0], -1, -1, -1)
-        if torch.is_grad_enabled():  # as in DependencyAttention
-            out = checkpoint(self.mix_and_project, features, weights, use_reentrant=False, preserve_rng_state=False)
-        else:
-            out = self.mix_and_project(features, weights)
+        out = recomputed(self.mix_and_project, features, weights)
         out = out + self.joint_bias(matrices).unsqueeze(1).to(out.dtype)
         if self.norm is not None:
             out = self.norm(out, valid)
@@ -222,6 +214,13 @@ class GraphConv(nn.Module):
         del self.shift
         self.register_buffer("shift", shift, persistent=False)
         self.norm = None
+
+
+def recomputed(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """`function(*inputs)`, computed again in the backward pass: mixing is cheap, its result the largest of a block."""
+    if torch.is_grad_enabled():
+        return checkpoint(function, *inputs, use_reentrant=False, preserve_rng_state=False)
+    return function(*inputs)
 
 
 def mix_joints(windows: Tensor, dependencies: Tensor) -> Tensor:

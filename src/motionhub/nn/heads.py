@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionhub.nn.people import frames_within
+
 
 def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross entropy over the clips whose label is known; 0 when none is."""
@@ -40,7 +42,7 @@ def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor
     counted = known.to(torch.float32)
     targets = labels.to(torch.float32).where(known, 0.0)
     if lengths is not None:
-        counted = counted * _within(logits, lengths)
+        counted = counted * frames_within(lengths, logits.shape[1]).unsqueeze(-1)
     loss = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=counted, reduction="sum")
     return loss / counted.sum().clamp(min=1)
 
@@ -55,7 +57,7 @@ def frame_cross_entropy(logits: Tensor, labels: Tensor, lengths: Tensor | None) 
     known = (labels >= 0).all(-1, keepdim=True)
     targets = labels.to(torch.float32).where(known, 0.0)
     if lengths is not None:
-        targets = targets * _within(logits, lengths)
+        targets = targets * frames_within(lengths, logits.shape[1]).unsqueeze(-1)
     return -(targets * F.log_softmax(logits.float(), dim=-1)).sum() / targets.sum().clamp(min=1)
 
 
@@ -65,11 +67,6 @@ def _check_frame_labels(logits: Tensor, labels: Tensor) -> None:
             f"A segmentation loss expects labels (batch, frames, num_labels) = {tuple(logits.shape)}, got "
             f"{tuple(labels.shape)}; build them at the input frame rate."
         )
-
-
-def _within(logits: Tensor, lengths: Tensor) -> Tensor:
-    """`(batch, frames, 1)` bool: the frame is within its clip of `lengths (batch,)` frames."""
-    return (torch.arange(logits.shape[1], device=logits.device) < lengths[:, None]).unsqueeze(-1)
 
 
 def to_frame_rate(coarse: Tensor, frames: int, stride: int, mode: str, lengths: Tensor | None) -> Tensor:
@@ -121,6 +118,5 @@ class RecurrentHead(nn.Module):
         frames = features.shape[1]
         packed = nn.utils.rnn.pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
         hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
-        inside = torch.arange(frames, device=features.device) < lengths[:, None].to(features.device)
-        weights = inside.unsqueeze(-1).to(hidden.dtype)
+        weights = frames_within(lengths.to(features.device), frames).unsqueeze(-1).to(hidden.dtype)
         return (self.classifier(hidden) * weights).sum(1) / weights.sum(1)

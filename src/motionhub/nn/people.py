@@ -72,6 +72,11 @@ def mean_over_frames(features: Tensor, valid: Tensor | None) -> Tensor:
     return features.sum((1, 2)) / count.to(features.dtype)
 
 
+def frames_within(lengths: Tensor, frames: int) -> Tensor:
+    """`lengths (...)` -> `(..., frames)` bool: the first so many of the frames."""
+    return torch.arange(frames, device=lengths.device) < lengths[..., None]
+
+
 def frames_of_clip(attention_mask: Tensor | None) -> Tensor | None:
     """`(B, M, T)` bool: a person's frames up to its last True one; a hole inside a clip is a frame, not padding."""
     return None if attention_mask is None else attention_mask.bool().flip(-1).cumsum(-1).flip(-1) > 0

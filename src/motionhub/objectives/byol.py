@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.objectives.ltn import SegmentObjective
+from motionhub.objectives.self_supervised import Model, Run
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -45,7 +46,7 @@ class LtnByol(SegmentObjective):
         self.check_at_least(1, "hidden_size", "projection_size")
         self.check_above_zero("temperature")
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The model with projection and predictor, and its slow copy, which predicts nothing."""
         projection = two_layers(model.config.hidden_size, self.hidden_size, self.projection_size)
         predictor = two_layers(self.projection_size, self.hidden_size, self.projection_size)

@@ -13,10 +13,7 @@ the sub-encoder minimise (SPECS 9.2; weights as official)
 
 the likelihood estimators behind CLUB maximise their likelihood, the discriminator separates uniform samples from
 vectors. These three are updated by three optimizers in each step, from one forward pass: in the loss of one, the
-weights of the others are constants.
-
-Choices: `estimator="jsd"` (paper), `"infonce"`; `negative_weight` above 1 weighs the "jsd" negatives. With several
-processes the negatives are those of one process.
+weights of the others are constants. With several processes the negatives are those of one process.
 """
 
 from dataclasses import dataclass, replace
@@ -41,6 +38,7 @@ from motionhub.losses.mutual_information import (
 )
 from motionhub.nn.keras_layers import GlorotLinear, KerasNorm, ResidualTrunk
 from motionhub.objectives.pose_views import PoseObjective, PoseViews, keras_adagrad, space_of
+from motionhub.objectives.self_supervised import Model, Run
 
 
 PARTS = ("encoder", "estimator", "discriminator")
@@ -193,7 +191,7 @@ class CvMim(PoseObjective):
             first, second, estimator=self.estimator, negative_weight=self.negative_weight, temperature=self.temperature
         )
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`.
 
         Raises:

@@ -17,6 +17,7 @@ from motionhub.losses.motion import reconstruction_loss, triplet_loss
 from motionhub.nn.people import continue_clips, frames_of_people
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.joint_forward import JointForward
+from motionhub.objectives.self_supervised import Model, Run
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -131,7 +132,7 @@ class LacPairs(BodyPairs):
         """What must not change when a run is resumed."""
         return {**super().settings(), "rows": self.rows.name}
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`.
 
         Raises:

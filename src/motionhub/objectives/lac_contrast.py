@@ -5,18 +5,15 @@ Two motions of a batch are composed. The query has the static part (body, view) 
 have those of other clips; a slow encoder makes the keys, a queue holds keys of other compositions. The loss compares
 whole sequences and, frame by frame, their features: L = L_seq + L_frame (eq. 4.6, 4.7).
 
-Generator and encoder take the same input (the same processor).
-
-The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`: one positive,
-no sequence term, 30 cosines added up before they are divided by 0.07. Where both are silent:
+The defaults are the paper's constants (8192 keys, as with its training; with its loss it says 65,536), `CODE` are the
+code's, for `LacContrast(generator, 120, **CODE)`: one positive, no sequence term, 30 cosines added up before they are
+divided by 0.07. Where both are silent:
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
   (`objectives.joint_forward`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
   other clip, or with the first person present.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
-- The denominator holds the positive too (`denominator="printed"`: without, as printed).
 - "Every 4 frames" is the rate of UNIK's features, so with `frame_sampling=4` all of them are compared.
-- The paper says N = 65,536 with the loss and 8192 with the training; 8192 here.
 """
 
 from collections.abc import Mapping
@@ -39,7 +36,7 @@ from motionhub.losses.contrastive import (
 from motionhub.nn.people import continue_clips, frames_of_people
 from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
-from motionhub.objectives.self_supervised import SelfSupervised
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised
 
 
 CODE: dict[str, Any] = {
@@ -56,7 +53,7 @@ CODE: dict[str, Any] = {
 class ProjectedEncoder(nn.Module):
     """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of any length."""
 
-    def __init__(self, encoder: Any, projection_size: int, step: int) -> None:
+    def __init__(self, encoder: Model, projection_size: int, step: int) -> None:
         super().__init__()
         self.encoder, self.step = encoder, step
         size = encoder.config.hidden_size
@@ -135,7 +132,7 @@ class LacContrast(SelfSupervised):
         }
         self._new = Gathered()
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """Encoder with projection, its slow copy, and queues.
 
         Raises:

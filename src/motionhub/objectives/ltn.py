@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, uniformity
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
-from motionhub.objectives.self_supervised import SelfSupervised, check_clips
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised, check_clips
 
 
 INPUTS = ("keypoints", "joint_mask", "attention_mask", "pixel_values", "start_seconds")
@@ -37,7 +37,7 @@ Segment = dict[str, Tensor]
 class SegmentNetwork(nn.Module):
     """The model, the projection of what is compared, and with `predict_time` a head that predicts time differences."""
 
-    def __init__(self, model: Any, projection: nn.Module, predictor: nn.Module, predict_time: bool) -> None:
+    def __init__(self, model: Model, projection: nn.Module, predictor: nn.Module, predict_time: bool) -> None:
         super().__init__()
         self.model, self.projection, self.predictor = model, projection, predictor
         self.time_head: nn.Module | None = None
@@ -87,7 +87,7 @@ class SegmentObjective(SelfSupervised):
         self.check_at_least(0, "time_weight")
         self.check_above_zero("time_unit")
 
-    def around(self, model: Any, projection: nn.Module, predictor: nn.Module, run: Any) -> SegmentNetwork:
+    def around(self, model: Model, projection: nn.Module, predictor: nn.Module, run: Run) -> SegmentNetwork:
         """The network, and its slow copy, which predicts nothing."""
         config = model.config
         if not hasattr(config, "variant") or not hasattr(config, "takes_time"):
@@ -175,7 +175,7 @@ class LtnMoco(SegmentObjective):
             raise ValueError(f"projection_sizes must be sizes of at least 1, got {self.projection_sizes}.")
         self._new = Gathered()
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The model with a projection, its slow copy, and the queue."""
         projection = projection_layers(model.config.hidden_size, self.projection_sizes)
         self.queue = FeatureQueue(self.queue_size, self.projection_sizes[-1])

@@ -5,20 +5,15 @@ Paper: "Self-supervised video pose representation learning for occlusion-robust 
 of six parts of the body hidden (SubG-DA). Its embedding is compared with what a memory bank holds of the same clip
 from the epoch before, against K other clips of the bank.
 
-Where the paper is silent or printed differently:
-- The denominator holds the positive too (`denominator="printed"`: as eq. 3, without).
-- phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size (`mapping="none"`: the identity).
+Where the paper is silent:
+- phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size.
 - The bank's vectors come back to length 1 after eq. 5; the K clips are drawn anew for each update, and a clip's own
   vector is never its negative.
-- The bank's start is not stated. Here the first epoch only fills it, with the embeddings of the untrained network: on
-  a small dataset, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
-  usual start of instance discrimination.
-- With `num_views=2` a clip enters an update twice and each view is a further positive of the other. The paper's
-  positive is the bank alone; a dataset of few clips learns faster with both.
+- The first epoch only fills the bank: on a small dataset, positives that are random vectors drew all embeddings to one
+  point.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,14 +21,14 @@ from torch import Tensor, nn
 from motionhub.augment.occlusion import draw_patterns, hide, visibility
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, uniformity
 from motionhub.objectives.momentum import Gathered, MemoryBank
-from motionhub.objectives.self_supervised import SelfSupervised, check_clips
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised, check_clips
 from motionhub.skeletons.layout import SkeletonLayout
 
 
 class EmbeddingNetwork(nn.Module):
     """Encoder, Linear to the embedding, unit length; and phi, of the embeddings and of vectors from the bank."""
 
-    def __init__(self, encoder: Any, embedding_size: int, mapping: str) -> None:
+    def __init__(self, encoder: Model, embedding_size: int, mapping: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.embed = nn.Linear(encoder.config.hidden_size, embedding_size)
@@ -57,11 +52,12 @@ class OrVpe(SelfSupervised):
         temperature: of the similarities.
         bank_momentum: share of the old vector that stays in the bank.
         mapping: phi, `"mlp"` or `"none"`.
-        denominator: `"standard"` or `"printed"`.
+        denominator: `"standard"`: with the positive, or `"printed"`: without, as eq. 3.
         bank_start: `"filled"`: the optimizer is held for the first epoch, in which the bank takes the embeddings of
             the untrained network. `"random"`: the first epoch learns from random vectors.
         spatial_masks: False leaves all joints visible (the ablation without spatial SubG-DA).
-        num_views: times a clip enters an update.
+        num_views: times a clip enters an update, each view a further positive of the others. The paper's positive is
+            the bank alone; few clips are learned faster with 2.
 
     Raises:
         ValueError: an option has no such value.
@@ -90,7 +86,7 @@ class OrVpe(SelfSupervised):
         self.register_buffer("visible", visibility(self.layout), persistent=False)
         self._new = Gathered()
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The embedding network around `model`, and a bank with a vector for each of `run.num_clips` rows.
 
         Raises:
@@ -126,9 +122,11 @@ class OrVpe(SelfSupervised):
         remembered = torch.cat([self.bank(index), self.bank(others)])
         embeddings, queries, mapped = model(inputs, remembered)
         positives, negatives = mapped[: len(index)], mapped[len(index) :]
+        views = queries.unflatten(0, (self.num_views, -1))
+        others_of_clip = [views.roll(-turn, 0).flatten(0, 1) for turn in range(1, self.num_views)]
         loss = info_nce(
             queries,
-            self._positives(queries, positives),
+            torch.stack([positives, *others_of_clip], dim=1),
             negatives,
             temperature=self.temperature,
             negative_mask=others != index[:, None],
@@ -159,9 +157,3 @@ class OrVpe(SelfSupervised):
             return torch.arange(rows)
         seed = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.updates))
         return torch.randperm(rows, generator=seed)[: self.num_negatives]
-
-    def _positives(self, queries: Tensor, remembered: Tensor) -> Tensor:
-        """`(batch, num_positives, size)`: the clip's vector in the bank, then its other views of this batch."""
-        views = queries.unflatten(0, (self.num_views, -1))
-        turned = [views.roll(-turn, 0).flatten(0, 1) for turn in range(1, self.num_views)]
-        return torch.stack([remembered, *turned], dim=1)

@@ -24,6 +24,7 @@ from motionhub.losses.mutual_information import fuse, mutual_information_loss, s
 from motionhub.losses.probabilistic import active_triplet_loss, mean_distances, sample_distance, semi_hard_negatives
 from motionhub.nn.keras_layers import ResidualTrunk
 from motionhub.objectives.pose_views import PoseObjective, PoseViews, space_of
+from motionhub.objectives.self_supervised import Model, Run
 
 
 # Poses beyond the positive that are searched first for a negative.
@@ -87,7 +88,7 @@ class CrossReconstruction(PoseObjective):
         super().__post_init__()
         self.check_at_least(0, "divergence_weight")
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         if not model.config.view_size:
             raise ValueError("Cross reconstruction needs a view vector; set view_size above 0.")
         return ReconstructionNetwork(model)
@@ -137,7 +138,7 @@ class DirectInformation(PoseObjective):
         super().__post_init__()
         self.check_choices(fusion=("mixture", "product"))
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         if model.config.pose_size != model.config.view_size:
             raise ValueError("Fusing pose and view vectors needs pose_size and view_size to be equal.")
         return InformationNetwork(model)
@@ -190,7 +191,7 @@ class PrVipe(PoseObjective):
         self.check_at_least(1, "num_samples")
         self.check_at_least(0, "least_difference", "divergence_weight", "positive_weight")
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         if model.config.embedder == "point" or model.config.view_size:
             raise ValueError("Pr-VIPE needs embedder='gaussian-elu' (or 'gaussian') and view_size=0.")
         return ProbabilisticNetwork(model)

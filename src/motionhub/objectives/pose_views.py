@@ -17,7 +17,7 @@ from motionhub.geometry.alignment import turned_error
 from motionhub.geometry.torso import in_torso_units
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.nn.keras_layers import init_keras
-from motionhub.objectives.self_supervised import SelfSupervised
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -164,7 +164,7 @@ class PoseObjective(SelfSupervised):
         views = {name: options.pop(name) for name in ("ranges", "poses_per_clip", "hidden_joints", "up")}
         return {**options, "views": views}
 
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def prepare(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`, whose further parts get the initial values of Keras.
 
         Raises:

@@ -1,12 +1,35 @@
 """The base of objectives without labels: options that are fields, and a count of updates."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from motionhub.skeletons.layout import SkeletonLayout
+
+
+class Model(Protocol):
+    """What an objective trains: a model of transformers, or one that is called and configured like it."""
+
+    config: Any
+
+    def __call__(self, *inputs: Any, **named_inputs: Any) -> Any: ...
+
+
+class Run(Protocol):
+    """What an objective reads of its run (`training.objective.RunInfo`)."""
+
+    @property
+    def num_clips(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def updates_per_epoch(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -45,12 +68,12 @@ class SelfSupervised(nn.Module):
         """What must not change when a run is resumed, as JSON values: the options."""
         return {option.name: as_json(getattr(self, option.name)) for option in fields(self) if option.init}
 
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def prepare(self, model: Model, run: Run) -> nn.Module:
         """The network that is optimised; `model` is part of it (see `network` for errors)."""
         self.updates.zero_()
         return self.network(model, run)
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`, and the method's state for `run`."""
         raise NotImplementedError
 
@@ -64,7 +87,7 @@ class SelfSupervised(nn.Module):
         self.updates += 1
 
 
-def check_clips(run: Any) -> None:
+def check_clips(run: Run) -> None:
     """ValueError unless there are at least two clips."""
     if run.num_clips < 2:
         raise ValueError(f"Contrastive learning needs two or more clips, got {run.num_clips}.")

@@ -7,13 +7,9 @@ Paper: thesis of Di Yang, chapter 6 (eqs. 6.2-6.3); no official code. `L_mm` com
 The model's output has `motion_embeds`, `text_embeds`, `video_embeds` and `temperature` (`models/t_mor.py`); the towers
 are frozen, so their vectors of texts and videos are passed once.
 
-Where the paper is silent or printed differently:
+Where the paper is silent:
 - One queue per modality, filled by a momentum copy (MoCo; m 0.994). Positives of text and video go through the
   learning projections, so these learn.
-- The denominator holds the positive too (`denominator="printed"`: as in the thesis, without).
-- Negatives of a text are texts of other classes, as the thesis states: of the queue (`text_negatives="queue"`), where
-  frequent classes are frequent, or every other class once ("classes"). Classes that share a phrasing ("sit down" of
-  two datasets) are no negatives of each other.
 - A class has several phrasings; each time a clip is used one is drawn.
 - The first view of a clip is the query, the second the key; a clip's own old keys are never its negatives.
 """
@@ -27,7 +23,7 @@ from torch import Tensor, nn
 
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, info_nce_of_queue, uniformity
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
-from motionhub.objectives.self_supervised import SelfSupervised
+from motionhub.objectives.self_supervised import Run, SelfSupervised
 
 
 INPUTS = ("keypoints", "joint_mask", "attention_mask")
@@ -48,12 +44,13 @@ class TMor(SelfSupervised):
         weights: of the losses, by name; 1 where not given.
         queue_size: keys of each queue.
         momentum: of the copy that makes keys.
-        text_negatives: `"queue"` or `"classes"`.
+        text_negatives: texts of other classes: those of the `"queue"`, where frequent classes are frequent, or
+            `"classes"`: every other class once.
         similar_texts: classes of which two phrasings have a cosine above this are no negatives of each other; at the
             default those that have a phrasing in common.
         entailment_mask: `(classes, classes)` bool, true where texts of the second are true of clips of the first, as
             "walk" is of walking slowly: no negatives there (the other way round they are). None: of no class.
-        denominator: `"standard"` or `"printed"`.
+        denominator: `"standard"`, or as in the thesis `"printed"`: without the positive.
         queue_dtype: `"float32"`, or `"bfloat16"`: queues of half the size, similarities to them in two thirds of the
             time and right to three digits.
 
@@ -135,7 +132,7 @@ class TMor(SelfSupervised):
             del settings["queue_dtype"]
         return settings | ({"num_classes": len(self.text_counts)} if "mt" in self.losses else {})
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Run) -> nn.Module:
         """The model itself, without the projections that no loss uses, a slow copy of it and the queues.
 
         Raises:

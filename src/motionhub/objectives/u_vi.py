@@ -21,10 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from motionhub.losses.motion import reconstruction_loss
-from motionhub.objectives.self_supervised import SelfSupervised
-
-
-ROTATION_SOURCES = ("paper", "code")
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised
 
 
 class UViNetwork(nn.Module):
@@ -92,10 +89,9 @@ class UVi(SelfSupervised):
         weights = (self.invariance_weight, self.equivariance_weight, self.reconstruction_weight)
         if min(weights) < 0 or not any(weights):
             raise ValueError(f"Weights must be 0 or more, and one above 0; got {weights}.")
-        if self.rotation_source not in ROTATION_SOURCES:
-            raise ValueError(f"rotation_source must be one of {ROTATION_SOURCES}, got {self.rotation_source!r}.")
+        self.check_choices(rotation_source=("paper", "code"))
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         return UViNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:

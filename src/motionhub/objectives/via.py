@@ -26,10 +26,11 @@ from torch import Generator, Tensor, nn
 
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.motion import reconstruction_loss, triplet_loss, velocity_loss
+from motionhub.nn.people import frames_within
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import Gathered, MemoryBank
-from motionhub.objectives.self_supervised import SelfSupervised, check_clips
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised, check_clips
 
 
 class PairNetwork(nn.Module):
@@ -64,7 +65,7 @@ class ViaPairs(BodyPairs):
 
     self_weight: float = 1.0
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`. Raises ValueError when the model does not fit."""
         check_retargeting_model(model, self.layout.num_joints)
         self.num_dims = model.config.in_channels
@@ -106,8 +107,7 @@ class CycleNetwork(nn.Module):
         other_frames = torch.where(num_frames > 0, other_frames, 0)
         changed = model.decode(motion, other_character, num_frames)[:, :, :frames]  # p of m, c'
         received = model.decode(other_motion, character, other_frames)[:, :, :frames]  # p of m', c
-        lengths = torch.cat([num_frames, other_frames])
-        mask = torch.arange(frames, device=lengths.device) < lengths[..., None]
+        mask = frames_within(torch.cat([num_frames, other_frames]), frames)
         again = model.via(torch.cat([changed, received]), attention_mask=mask)
         motion_again, character_again = again.motion[: len(keypoints)], again.character[len(keypoints) :]
         return {
@@ -168,7 +168,7 @@ class ViaCycle(SelfSupervised):
         """What must not change when a run is resumed."""
         return {**super().settings(), "weights": self.weights}
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`, and a place for a cluster and a feature of each of `run.num_clips` rows.
 
         Raises:

@@ -191,7 +191,7 @@ class SkeletonPipeline(Pipeline):
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
         if revision is not None and not revision.startswith("refs/pr"):
             api.create_branch(repo_id, branch=revision, exist_ok=True)
-        how = {"revision": revision, "create_pr": create_pr, "commit_message": commit_message}
+        how: dict[str, Any] = {"revision": revision, "create_pr": create_pr, "commit_message": commit_message}
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             return str(api.upload_folder(repo_id=repo_id, folder_path=folder, **how).commit_url)

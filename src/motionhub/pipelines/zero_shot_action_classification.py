@@ -80,7 +80,8 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
             own = [index for index, whose in enumerate(clip.rows) if whose == row]
             embeds, _ = over_views(clip, row, outputs["embeds"][own])
             similarity = over_windows(self.similarities(embeds, chosen))[None]
-            scores = self.probabilities(similarity, multi_label, none_label is not None and video_scores is None)
+            with_none = none_label is not None and video_scores is None
+            scores = self.probabilities(similarity, chosen, multi_label, with_none)
             if video_scores is not None:
                 video = torch.as_tensor(np.asarray(video_scores, np.float32)).reshape(1, -1)
                 scores = fuse_scores(scores, video, video_weight)

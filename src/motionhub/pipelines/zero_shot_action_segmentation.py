@@ -71,14 +71,19 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         return super().rejection_threshold() if level is None else float(level)
 
     def calibrate_windows(
-        self, recordings: Sequence[tuple[Any, Sequence[int], Any]], *, at_once: int = 8, none_share: float = NONE_SHARE
+        self,
+        recordings: Sequence[tuple[Any, Sequence[int], Any]],
+        *,
+        at_once: int = 8,
+        none_share: float = NONE_SHARE,
+        most_none: float = 1.0,
     ) -> Calibration:
         """Fits `window_rejection_threshold` on windows of untrimmed recordings, at the config's `score_temperature`.
 
         Args:
             recordings: each with the label of every frame as a number, -1 for no action, and its candidate labels. A
                 window has the label of its middle frame.
-            at_once, none_share: see `calibrate`.
+            at_once, none_share, most_none: see `calibrate`.
         """
         tables = []
         for item, frame_labels, labels in recordings:
@@ -89,7 +94,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
             similarity = self.similarities(embeds, self.candidates(labels)).numpy()
             tables.append((similarity, np.asarray(frame_labels)[middles]))
         temperature = float(self.model.config.score_temperature)
-        return calibration(tables, at_once, none_share, temperature, "window_rejection_threshold")
+        return calibration(tables, at_once, none_share, most_none, temperature, "window_rejection_threshold")
 
     def samples_of(
         self,
@@ -119,7 +124,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         for row in dict.fromkeys(clip.rows):
             own = [index for index, whose in enumerate(clip.rows) if whose == row]
             embeds, spans = over_views(clip, row, outputs["embeds"][own])
-            likely = self.probabilities(self.similarities(embeds, chosen), multi_label, none_label)
+            likely = self.probabilities(self.similarities(embeds, chosen), chosen, multi_label, none_label)
             frames, begin = over_frames(likely, spans)
             times, track = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps, clip.track_id(row)
             scores.append({"track_id": track, "times": times, "probabilities": frames, "labels": chosen.labels})

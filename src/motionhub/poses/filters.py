@@ -7,34 +7,99 @@ import numpy as np
 
 from motionhub.skeletons import repair
 from motionhub.skeletons.checks import runs, swapped_sides
-from motionhub.skeletons.measures import body_size
+from motionhub.skeletons.measures import body_size, coordinate_noise
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 NORMAL_MEDIAN = 0.6745  # median of |x| of a standard normal variable
+_MOST_PASSES = 8
+NOISE_FLOOR = 0.002  # of the body's size, about 4 mm: smoothing less costs more motion than it takes noise away
 
 
 def reject_outliers(
-    sequence: SkeletonSequence, seconds: float = 0.5, deviations: float = 4.0, min_distance: float = 0.05
+    sequence: SkeletonSequence,
+    seconds: float = 0.5,
+    deviations: float = 4.0,
+    min_distance: float = 0.05,
+    max_acceleration: float = 150.0,
+    max_stretch: float = 1.3,
 ) -> SkeletonSequence:
-    """Hides joints far from their running median (Hampel's filter, on the distance).
+    """Hides joints that are far from their running median and where no body can be.
+
+    Hampel's filter, on the distance, finds candidates: outliers and fast motion. A candidate is hidden if the joint
+    comes and leaves faster than a limb accelerates, or stretches a bone.
 
     Args:
         seconds: length of the window around each frame; outliers in less than half of it are found, if the joint is
             detected before and after them.
         deviations: threshold in robust standard deviations, from the median distance to the median ...
         min_distance: ... and at least this share of the body's size.
+        max_acceleration: of a joint, in body sizes per second squared; 150 is about 280 m/s2 of an adult, and a foot
+            that kicks a ball or a hand that throws one reaches half of that.
+        max_stretch: length of a bone over its usual length, of which in 2-D the longer views count.
 
     Raises:
         ValueError: an argument is not positive.
     """
-    _check_positive(seconds=seconds, deviations=deviations, min_distance=min_distance)
+    limits = {"max_acceleration": max_acceleration, "max_stretch": max_stretch}
+    _check_positive(seconds=seconds, deviations=deviations, min_distance=min_distance, **limits)
     half = max(1, round(seconds * sequence.fps / 2))
-    points = sequence.keypoints.astype(np.float64)
+    points, size = sequence.keypoints.astype(np.float64), body_size(sequence)
     far = np.linalg.norm(points - _running_median(points, half), axis=-1)
     spread = _running_median(far[..., None], half)[..., 0] / NORMAL_MEDIAN
     with np.errstate(invalid="ignore"):
-        return repair.hide(sequence, far > np.maximum(deviations * spread, min_distance * body_size(sequence)))
+        candidates = far > np.maximum(deviations * spread, min_distance * size)
+    stretched = candidates & _stretched(sequence, max_stretch)
+    return repair.hide(sequence, stretched | _jumps(points, candidates, max_acceleration * size / sequence.fps**2))
+
+
+def _jumps(points: np.ndarray, candidates: np.ndarray, most: float) -> np.ndarray:
+    """The candidates `(people, frames, joints)` in runs that a joint jumps to and back from.
+
+    It enters and leaves by a change of step over `most`, in opposite directions: fast motion goes on. At a gap, or an
+    end of the clip, a run has one side.
+    """
+    found = np.zeros_like(candidates)
+    for person, joint in np.argwhere(candidates.any(axis=1)):
+        track = points[person, :, joint]
+        steps = np.diff(track, axis=0)
+        change = np.full(len(track), np.nan)
+        change[1:-1] = np.linalg.norm(np.diff(steps, axis=0), axis=-1)
+        for first, end in runs(candidates[person, :, joint]):
+            # A jump into the run shows in the change at its first frame or the one before it; out of it likewise.
+            sides = [change[max(first - 1, 0) : first + 1], change[end - 1 : end + 1]]
+            known = [side[~np.isnan(side)].max() for side in sides if not np.isnan(side).all()]
+            goes_on = first > 0 and end < len(track) and float(steps[first - 1] @ steps[end - 1]) > 0
+            found[person, first:end, joint] = bool(known) and min(known) > most and not goes_on
+    return found
+
+
+def _stretched(sequence: SkeletonSequence, most: float) -> np.ndarray:
+    """`(people, frames, joints)`: at an end of a bone that is longer than `most` times its usual length."""
+    bones = sequence.layout.bone_indices
+    found = np.zeros(sequence.joint_mask.shape, bool)
+    if not len(bones) or not found.size:
+        return found
+    ends = sequence.keypoints[:, :, bones].astype(np.float64)  # (people, frames, bones, 2, dims)
+    lengths = np.linalg.norm(ends[..., 0, :] - ends[..., 1, :], axis=-1)
+    usual = np.full((len(lengths), 1, len(bones)), np.inf)
+    for person, row in zip(usual, lengths, strict=True):
+        valid = ~np.isnan(row).all(axis=0)
+        person[0, valid] = np.nanpercentile(row[:, valid], 50 if sequence.num_dims == 3 else 90, axis=0)
+        if sequence.num_dims == 2:  # a limb that points at the camera is as long as the other
+            person[0] = np.maximum(person[0], person[0, _other_side(sequence, bones)])
+    with np.errstate(invalid="ignore"):
+        long = (lengths > most * usual) & (usual > 0)
+    for bone, pair in enumerate(bones):
+        found[:, :, pair] |= long[:, :, bone, None]
+    return found
+
+
+def _other_side(sequence: SkeletonSequence, bones: np.ndarray) -> np.ndarray:
+    """The number of the bone between the mirror images of each bone's joints; its own without one."""
+    number = {tuple(pair): index for index, pair in enumerate(bones.tolist())}
+    mirrored = sequence.layout.mirror[bones].tolist()
+    return np.array([number.get(tuple(pair), index) for index, pair in enumerate(mirrored)])
 
 
 def _running_median(values: np.ndarray, half: int) -> np.ndarray:
@@ -67,7 +132,9 @@ def fill_gaps(sequence: SkeletonSequence, max_seconds: float = 0.5) -> SkeletonS
     return repair.bridge_gaps(sequence, max_frames=round(max_seconds * sequence.fps))
 
 
-def smooth_savitzky_golay(sequence: SkeletonSequence, seconds: float = 0.3, order: int = 2) -> SkeletonSequence:
+def smooth_savitzky_golay(
+    sequence: SkeletonSequence, seconds: float = 0.3, order: int = 2, noise: float | None = 3.0
+) -> SkeletonSequence:
     """Least-squares polynomials over a sliding window (scipy's `savgol_filter`): motion of that order is unchanged.
 
     Missing joints stay missing. The window shrinks to the length of shorter runs.
@@ -75,14 +142,30 @@ def smooth_savitzky_golay(sequence: SkeletonSequence, seconds: float = 0.3, orde
     Args:
         seconds: length of the window, at least `order + 1` frames.
         order: of the polynomial.
+        noise: largest change of a coordinate, in standard deviations of its own noise
+            (`skeletons.measures.coordinate_noise`) above `NOISE_FLOOR`: quick motion keeps its peaks, and a clean
+            recording, or one that is smooth already, stays as it is. None: no limit.
 
     Raises:
-        ValueError: `seconds` is not positive, or `order` is negative.
+        ValueError: `seconds` or `noise` is not positive, or `order` is negative.
     """
-    _check_positive(seconds=seconds)
+    _check_positive(seconds=seconds, **({} if noise is None else {"noise": noise}))
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         raise ValueError(f"order must be a whole number, 0 or more, got {order!r}.")
     window = max(round(seconds * sequence.fps), order + 1)
+    if noise is None:
+        return _smoothed(sequence, window, order)
+    for _ in range(_MOST_PASSES):  # until the noise is taken away, so that a second call changes nothing
+        level = np.nan_to_num(coordinate_noise(sequence)) - NOISE_FLOOR * body_size(sequence)
+        if not (level > 0).any():
+            break
+        most = noise * np.maximum(level, 0)
+        change = _smoothed(sequence, window, order).keypoints.astype(np.float64) - sequence.keypoints
+        sequence = sequence.replace(keypoints=sequence.keypoints + np.clip(change, -most, most))
+    return sequence
+
+
+def _smoothed(sequence: SkeletonSequence, window: int, order: int) -> SkeletonSequence:
     keypoints, valid = sequence.keypoints.astype(np.float64), sequence.joint_mask
     complete = valid.all(axis=1)  # (people, joints): one call for all without gaps
     people, joints = np.nonzero(complete)

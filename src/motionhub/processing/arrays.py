@@ -18,14 +18,7 @@ _LISTS = (list, tuple)
 
 
 def sequence_of(
-    array: Any,
-    *,
-    layout: Any,
-    fps: Any,
-    unit: Any,
-    image_size: Any = None,
-    confidence: Any = None,
-    call: str = "pipe",
+    array: Any, *, layout: Any, fps: Any, unit: Any, image_size: Any = None, confidence: Any = None, call: str = "pipe"
 ) -> SkeletonSequence:
     """One clip `(people, frames, joints, dims)` or `(frames, joints, dims)` as a sequence; nothing is inferred.
 

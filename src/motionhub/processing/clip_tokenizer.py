@@ -35,7 +35,7 @@ def clip_tokenizer(vocabulary: str | Path | None = None, max_length: int = 32) -
         lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not CLIP's {VOCABULARY}: {error}.") from None
-    merges = [tuple(line.split()) for line in lines[1 : NUM_MERGES + 1] if line]
+    merges: Any = [tuple(line.split()) for line in lines[1 : NUM_MERGES + 1] if line]
     if not merges or any(len(merge) != 2 for merge in merges):
         raise ValueError(f"{path} is not CLIP's {VOCABULARY}: expected two parts of a word on every line.")
     letters = bytes_to_unicode().values()

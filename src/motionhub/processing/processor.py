@@ -4,7 +4,7 @@ import difflib
 import inspect
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -19,6 +19,11 @@ FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
 
 class FieldsProcessor(FeatureExtractionMixin):
     """A processor whose arguments are its fields, saved as `preprocessor_config.json`; other names are errors."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The fields, which are set by name."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
     # Arguments of earlier versions, which the constructor still accepts.

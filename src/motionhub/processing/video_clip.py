@@ -6,7 +6,7 @@ reads BGR, which cannot be detected: pass `frames[..., ::-1]`.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -228,7 +228,7 @@ def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor
     if pixels:
         return VideoClipProcessor(**pixels)
     try:
-        return cast(VideoClipProcessor, VideoClipProcessor.from_pretrained(source))
+        return VideoClipProcessor.from_pretrained(source)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{source}: preprocessor_config.json is not of a VideoClipProcessor: {reason}") from None

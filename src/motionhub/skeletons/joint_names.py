@@ -86,7 +86,10 @@ def named_joints(names: Iterable[str]) -> dict[str, str | None]:
 
 
 def own_names(names: Sequence[str]) -> list[str]:
-    """The joint of the vocabulary that each name means, else the name in the library's spelling."""
+    """The joint of the vocabulary that each name means, else the name in the library's spelling.
+
+    Two names of one joint, such as Neck and Neck1, both become it, so that a reader sees that they are not unique.
+    """
     found = named_joints(names)
     return [found[name] or joint_name(name) for name in names]
 

@@ -1,5 +1,6 @@
 """Measurements on the bodies of a sequence: size, noise, handedness, and the fit of a layout's bones."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,6 @@ from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
-
-# The fourth difference of white noise of standard deviation 1 has the standard deviation sqrt(70).
-FOURTH_DIFFERENCE = 70**0.5
 
 # Lengths in trunks (middle of the shoulders to middle of the hips) of standing adults. Arms and legs: textbook values
 # after Drillis and Contini 1966 (upper arm, forearm, thigh, shank, trunk: 0.186, 0.146, 0.245, 0.246, 0.288 of the
@@ -58,14 +56,41 @@ def noise_level(sequence: SkeletonSequence) -> np.ndarray:
     From the median of the fourth difference over time, in which smooth motion, quick moments and outliers count
     little.
     """
-    if sequence.num_frames < 12:
-        return np.full(sequence.num_joints, np.nan)
-    rough = np.abs(np.diff(sequence.keypoints.astype(np.float64), n=4, axis=1))
-    rough = rough.transpose(2, 0, 1, 3).reshape(sequence.num_joints, -1)
-    # 0.6745: the median of the absolute value of a standard normal.
-    return np.array([np.nanmedian(row) if (~np.isnan(row)).sum() >= 20 else np.nan for row in rough]) / (
-        0.6745 * FOURTH_DIFFERENCE
-    )
+    rough = _differences(sequence, 4).transpose(2, 0, 1, 3)
+    return _noise(rough.reshape(sequence.num_joints, -1), 4)
+
+
+def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
+    """`(joints, dims)`: as `noise_level`, of each coordinate, and less where the roughness is that of motion.
+
+    A jump moves all joints alike: their mean is left out. White noise has the same level by the fourth and the eighth
+    difference, motion at a low frame rate a lower one by the eighth: the level is that of the eighth times the square
+    of their ratio.
+    """
+    levels = []
+    for order in (4, 8):
+        rough = _differences(sequence, order)
+        seen = ~np.isnan(rough)
+        mean = np.where(seen, rough, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
+        rough = (rough - mean * (sequence.num_joints > 1)).transpose(2, 3, 0, 1)
+        levels.append(_noise(rough.reshape(sequence.num_joints * sequence.num_dims, -1), order))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = levels[1] * np.minimum(levels[1] / levels[0], 1) ** 2
+    return level.reshape(sequence.num_joints, sequence.num_dims)
+
+
+def _differences(sequence: SkeletonSequence, order: int) -> np.ndarray:
+    """`(people, frames, joints, dims)` differences over time; none of a clip of less than 12 frames."""
+    points = sequence.keypoints.astype(np.float64)
+    return np.diff(points if sequence.num_frames >= 12 else points[:, :0], n=order, axis=1)
+
+
+def _noise(rough: np.ndarray, order: int) -> np.ndarray:
+    """The noise in each row of differences; NaN with less than 20 values."""
+    # The difference of white noise of standard deviation 1; 0.6745: the median of |x| of a standard normal.
+    scale = 0.6745 * math.comb(2 * order, order) ** 0.5
+    medians = [np.nanmedian(np.abs(row)) if (~np.isnan(row)).sum() >= 20 else np.nan for row in rough]
+    return np.array(medians) / scale
 
 
 def handedness(sequence: SkeletonSequence) -> float | None:

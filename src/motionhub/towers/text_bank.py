@@ -200,12 +200,12 @@ class TextBank:
         from transformers.utils import cached_file
 
         quiet: dict[str, Any] = {"revision": revision, "_raise_exceptions_for_missing_entries": False}
-        places = [cached_file(str(checkpoint), name, **quiet) for name in (FACTS, VECTORS)]
-        if None in places:
+        about, vectors = (cached_file(str(checkpoint), name, **quiet) for name in (FACTS, VECTORS))
+        if about is None or vectors is None:
             return None
         try:
-            facts = json.loads(Path(places[0]).read_text(encoding="utf-8"))
-            tensors = load_file(places[1])
+            facts = json.loads(Path(about).read_text(encoding="utf-8"))
+            tensors = load_file(vectors)
             if facts["schema"] > SCHEMA:
                 raise ValueError(f"a newer schema {facts['schema']}; run: pip install --upgrade motionhub")
             made_by = (facts["tower"], tensors["probe"], facts["fingerprint"])

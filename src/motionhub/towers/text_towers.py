@@ -345,7 +345,7 @@ def _viclip(tower: TowerName) -> LoadedTower:
     from motionhub.models.vi_clip import ViClipModel
 
     tokenizer = AutoTokenizer.from_pretrained(tower.name, revision=tower.revision or "main")
-    module = ViClipModel.from_pretrained(tower.name, revision=tower.revision or "main", dtype=torch.float32)
+    module: Any = ViClipModel.from_pretrained(tower.name, revision=tower.revision or "main", dtype=torch.float32)
     module.vision_tower = None
     limit = module.config.text.max_position_embeddings
     return _loaded(

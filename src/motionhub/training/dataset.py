@@ -7,10 +7,10 @@ processes and workers nor on where an interrupted epoch resumes.
 import copy
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -36,7 +36,17 @@ SHARED_MEMORY = Path("/dev/shm")
 LEAST_SHARED_BYTES = 16 * 2**20
 
 
-def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, *, training: bool) -> Any:
+class ClipProcessor(Protocol):
+    """What makes a model's inputs of a clip, as a `SkeletonProcessor` does."""
+
+    def process(
+        self, sequence: SkeletonSequence, training: bool = False, generator: torch.Generator | None = None
+    ) -> Mapping[str, Any]: ...
+
+
+def as_clips(
+    dataset: Any, processor: ClipProcessor | None, recipe: TrainingRecipe, config: Any, *, training: bool
+) -> Any:
     """Rows as model inputs; with a config, their labels must be its classes."""
     chosen = recipe.label_fraction < 1 or recipe.repeat_classes != "none"
     if training and chosen and not isinstance(dataset, Dataset):
@@ -70,7 +80,7 @@ class ClipDataset(TorchDataset):
 
     Args:
         dataset: rows with the columns of `motionhub.skeletons.rows`; `ShardedRows` for datasets larger than memory.
-        processor: has `process(sequence, training=, generator=)`, e.g. a SkeletonProcessor.
+        processor: turns a row's sequence into inputs.
         training: True samples and augments at random; False is deterministic.
         seed: of the augmentation.
         cache: keeps decoded clips (and, when not training, processed ones) in memory; default: small datasets only.
@@ -79,7 +89,7 @@ class ClipDataset(TorchDataset):
     def __init__(
         self,
         dataset: Dataset | ShardedRows,
-        processor: Any,
+        processor: ClipProcessor,
         *,
         training: bool,
         seed: int = 0,
@@ -243,12 +253,13 @@ def _collated_with_index(collate: Any, lengths: bool, items: Sequence[dict[str, 
 
 def class_names_of(config: PreTrainedConfig) -> list[str]:
     """The class names of a model, in order."""
-    return [str(config.id2label[index]) for index in range(config.num_labels)]
+    return [str(name) for _, name in sorted((config.id2label or {}).items())]
 
 
 def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name: str = "dataset") -> None:
     """Raises ValueError unless every label is a class of the model, under the same name if the model has names."""
-    num_labels, own_names = config.num_labels, class_names_of(config)
+    own_names = class_names_of(config)
+    num_labels = len(own_names)
     if "label" not in dataset.column_names:
         raise ValueError(f"{name} needs a column 'label', got {dataset.column_names}.")
     if len(dataset) == 0:

@@ -20,7 +20,7 @@ from motionhub.metrics.classification import classification_report, fuse_streams
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.collate import averages_padding, collate_skeletons
-from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
+from motionhub.training.dataset import ClipDataset, ClipProcessor, check_labels, class_names_of, with_index
 
 
 Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
@@ -29,7 +29,7 @@ COLLAPSED_SPREAD, COLLAPSED_RANK = 1e-3, 1.1
 
 
 def evaluate_streams(
-    streams: Sequence[tuple[PreTrainedModel, Any]],
+    streams: Sequence[tuple[PreTrainedModel, ClipProcessor]],
     dataset: Dataset,
     *,
     weights: Sequence[float] | None = None,
@@ -75,7 +75,12 @@ def evaluate_streams(
 
 
 def score_clips(
-    model: PreTrainedModel, processor: Any, dataset: Dataset, *, batch_size: int = 64, mixed_precision: str = "no"
+    model: PreTrainedModel,
+    processor: ClipProcessor,
+    dataset: Dataset,
+    *,
+    batch_size: int = 64,
+    mixed_precision: str = "no",
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds.
 
@@ -217,7 +222,7 @@ class EmbeddingProbe:
 
     needs_lengths = True
 
-    def __init__(self, train_dataset: Dataset, processor: Any, *, batch_size: int = 64) -> None:
+    def __init__(self, train_dataset: Dataset, processor: ClipProcessor, *, batch_size: int = 64) -> None:
         self.clips = ClipDataset(train_dataset, processor, training=False)
         self.batch_size = batch_size
         _check_labels(self.clips.labels)
@@ -246,7 +251,7 @@ class EmbeddingProbe:
 
 
 def probed_by_labels(
-    train_dataset: Dataset, eval_dataset: Dataset, processor: Any, *, fraction: float, seed: int
+    train_dataset: Dataset, eval_dataset: Dataset, processor: ClipProcessor, *, fraction: float, seed: int
 ) -> dict[str, Any]:
     """Arguments of `train` that probe an encoder with the labels of a share of the training clips.
 

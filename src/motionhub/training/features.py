@@ -3,17 +3,19 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from motionhub.data.build.feature_columns import FeatureColumn
 from motionhub.data.datasets.class_phrases import class_texts
 from motionhub.data.video.reader import open_video
 from motionhub.processing.collate import collate_skeletons
+from motionhub.processing.video_clip import VideoClipProcessor
 from motionhub.skeletons.rows import from_row
-from motionhub.training.dataset import INPUTS
+from motionhub.training.dataset import INPUTS, ClipProcessor
 from motionhub.training.evaluators import map_by_length
 
 
@@ -23,13 +25,26 @@ _MOTION = (
 )
 
 
+class TextEncoder(Protocol):
+    """A text tower, as `towers.text_towers.TextTower`."""
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+    def encode(self, texts: Sequence[str], batch_size: int = 64) -> torch.Tensor: ...
+
+
+class VideoEncoder(Protocol):
+    """A video tower, as `towers.video_towers.VideoTower`."""
+
+    def embed(self, pixel_values: torch.Tensor) -> torch.Tensor: ...
+
+
 def caption_column(
-    tower: Any, name: str = "caption_features", batch_size: int = 64, column: str = "caption"
+    tower: TextEncoder, name: str = "caption_features", batch_size: int = 64, column: str = "caption"
 ) -> FeatureColumn:
     """The vectors of a clip's texts, `(num_texts, dim)` flat, one for each line of `column`.
 
     Args:
-        tower: has `encode(texts, batch_size)` -> (num_texts, dim) and `config`, as `towers.text_towers.TextTower`.
         column: `"caption"` or `"class_descriptions"`.
     """
 
@@ -42,12 +57,16 @@ def caption_column(
 
 
 def label_column(
-    tower: Any, class_names: Sequence[str], name: str = "label_features", phrasings: int = 4, batch_size: int = 64
+    tower: TextEncoder,
+    class_names: Sequence[str],
+    name: str = "label_features",
+    phrasings: int = 4,
+    batch_size: int = 64,
 ) -> FeatureColumn:
     """The vectors of the first phrasings of a clip's class, `(num_phrasings, dim)` flat; empty for label -1.
 
     Args:
-        tower: as in `caption_column`; each class is encoded once.
+        tower: each class is encoded once.
         class_names: in the order of the labels.
         phrasings: the maximum taken from `motionhub.class_texts`, the plain name first.
     """
@@ -71,7 +90,12 @@ def label_column(
 
 
 def skeleton_column(
-    model: Any, processor: Any, source: str, name: str = "skeleton_features", device: str = "cpu", batch_size: int = 32
+    model: nn.Module,
+    processor: ClipProcessor,
+    source: str,
+    name: str = "skeleton_features",
+    device: str = "cpu",
+    batch_size: int = 32,
 ) -> FeatureColumn:
     """`pooler_output` `(dim,)` of every clip by a motion encoder; empty where no person is detected.
 
@@ -129,13 +153,8 @@ def video_column(
     return FeatureColumn(name, ("clip_id",), encode, {**facts, "of": "video"})
 
 
-def video_embedder(tower: Any, processor: Any) -> Callable[[Path], np.ndarray]:
-    """A function: video file -> mean over its clips, a unit vector `(dim,)`; only sampled frames stay in memory.
-
-    Args:
-        tower: has `embed(pixel_values)` -> unit vectors, as `towers.video_towers.VideoTower`.
-        processor: a `VideoClipProcessor`.
-    """
+def video_embedder(tower: VideoEncoder, processor: VideoClipProcessor) -> Callable[[Path], np.ndarray]:
+    """A function: video file -> mean over its clips, a unit vector `(dim,)`; only sampled frames stay in memory."""
 
     def embed(path: Path) -> np.ndarray:
         video = open_video(path)

@@ -78,8 +78,9 @@ def freeze_backbone(model: PreTrainedModel) -> None:
     backbone.requires_grad_(False)
 
 
-def set_mode(model: PreTrainedModel, mode: str) -> None:
+def set_mode(network: nn.Module, mode: str) -> None:
     """Training mode; with `"linear"` the backbone stays in evaluation mode, which freezes batch-norm statistics."""
-    model.train()
+    network.train()
     if mode == "linear":
-        model.base_model.eval()
+        assert isinstance(network, PreTrainedModel)
+        network.base_model.eval()

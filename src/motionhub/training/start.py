@@ -33,7 +33,7 @@ from motionhub.processing.skeleton import with_augmentation
 from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.arguments import MACHINE_FIELDS, RunArguments, TrainingRecipe, read_recipe_file
-from motionhub.training.dataset import class_names_of
+from motionhub.training.dataset import ClipProcessor, class_names_of
 from motionhub.training.streaming import ShardedRows, require_cache
 
 
@@ -66,7 +66,7 @@ def parse_training(
     Raises:
         ValueError: no recipe at `--recipe`, or no weights for a mode that needs them.
     """
-    kinds = (RunArguments, TrainingRecipe, *further)
+    kinds: Any = (RunArguments, TrainingRecipe, *further)
     of_script = []
     if own is not None:
         parsed, argv = parse_own(own, argv, description, kinds)
@@ -111,7 +111,7 @@ def parse_own(
     options: argparse.ArgumentParser,
     argv: Sequence[str],
     description: str,
-    shown: Sequence[type] = (RunArguments, TrainingRecipe),
+    shown: Any = (RunArguments, TrainingRecipe),
 ) -> tuple[argparse.Namespace, list[str]]:
     """The options of one script, and the remaining arguments for `parse_training`; `--help` shows both and exits.
 
@@ -278,7 +278,7 @@ def class_names_of_dataset(dataset: Dataset) -> list[str]:
     return list(feature.names)
 
 
-def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> None:
+def check_inputs(config: PreTrainedConfig, processor: ClipProcessor, dataset: Dataset) -> None:
     """Raises ValueError when the processor cannot turn the dataset into inputs of the model."""
     row = dataset.with_format("numpy")[0]
     try:

@@ -92,17 +92,14 @@ class ShardedRows:
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, str):
-            return self._column(index)
+            columns = [self._open(file, lambda opened: opened.read(columns=[index])) for file in self.files]
+            return np.asarray(pa.concat_tables(columns).column(index).to_numpy())
         index = range(len(self))[int(index)]
         group = int(np.searchsorted(self.ends, index, side="right"))
         return self._group(group)[index - int(self.ends[group] - self.group_sizes[group])]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[index] for index in range(len(self)))
-
-    def _column(self, name: str) -> np.ndarray:
-        columns = [self._open(file, lambda opened: opened.read(columns=[name])) for file in self.files]
-        return np.asarray(pa.concat_tables(columns).column(name).to_numpy())
 
     def _group(self, number: int) -> "RowGroup":
         if self._process != os.getpid():

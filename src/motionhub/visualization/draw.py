@@ -130,11 +130,7 @@ def skeleton_strip(
 
 
 def draw_neighbours(
-    rows: Sequence[Sequence[Pose]],
-    path: str | Path,
-    *,
-    titles: Sequence[str] | None = None,
-    size: int = 180,
+    rows: Sequence[Sequence[Pose]], path: str | Path, *, titles: Sequence[str] | None = None, size: int = 180
 ) -> Path:
     """A PNG with a row for each query: the query, a line, then its neighbours, nearest first (CV-MIM, figure 4).
 

@@ -1,5 +1,8 @@
 """Each reader gives the numbers that are in the file, on written files and on the real ones."""
 
+import tomllib
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import scipy.io
@@ -14,6 +17,14 @@ def test_every_dataset_is_read_in_one_way_and_annotated_in_one_way():
         assert (dataset.format is None) != (dataset.read_any is None), dataset.name
         assert (dataset.annotate_clip is None) != (dataset.annotate_all is None), dataset.name
         assert dataset.title and dataset.pattern and dataset.protocols
+
+
+def test_every_table_of_published_facts_is_of_a_dataset():
+    facts = tomllib.loads((files("motionhub.data.datasets") / "datasets.toml").read_text(encoding="utf-8"))
+    in_space = {name for name in DATASETS if name.endswith("-3d")}  # the facts of the same files in the image
+    assert set(facts) == set(DATASETS) - in_space - {"folder"}
+    for name, stated in facts.items():
+        assert ("format" in stated) == (DATASETS[name].format is not None), name
 
 
 def test_every_reader_is_filed_under_its_own_name():

@@ -139,6 +139,15 @@ def test_mixamo_names_become_ours_so_that_the_clip_converts(write, prefix):
     np.testing.assert_allclose(converted.keypoints[0, 0, row, 0], MIXAMO.index("LeftHand") / 100, rtol=1e-6)
 
 
+def test_a_name_whose_joint_another_has_stays_as_it_is(write):
+    names = ["Hips", "LowerBack", "Spine", "Neck", "Neck1", "LeftArm", "LeftForeArm", "LeftHand"]
+    inner = "".join(f"JOINT {name} {{ OFFSET 0 1 2 }}\n" for name in names[1:])
+    head = f"HIERARCHY\nROOT Hips {{ OFFSET 0 0 0 CHANNELS 3 Xposition Yposition Zposition\n{inner}}}\n"
+    (clip,) = read(write(head + "MOTION\nFrames: 1\nFrame Time: 0.01\n0 0 0\n"))
+    limbs = ("left_shoulder", "left_elbow", "left_wrist")
+    assert clip.layout.joints == ("mid_hip", "spine", "Spine", "neck", "Neck1", *limbs)
+
+
 @pytest.mark.parametrize(
     "old, new, reason",
     [

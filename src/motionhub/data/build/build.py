@@ -17,13 +17,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from filelock import FileLock, Timeout
 
-from motionhub.data.build.dataset_card import (
-    SPLITS,
-    CardFacts,
-    is_open,
-    render_dataset_card,
-    under,
-)
+from motionhub.data.build.dataset_card import SPLITS, CardFacts, is_open, render_dataset_card, under
 from motionhub.data.build.shards import (
     ROWS_PER_GROUP,
     SHARD_BYTES,

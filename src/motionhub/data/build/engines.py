@@ -18,13 +18,7 @@ Parts = Mapping[str, Sequence[str]]
 
 
 def run_parts(
-    parts: Parts,
-    work: Work,
-    *,
-    num_proc: int | None,
-    engine: str,
-    progress: bool | None = False,
-    done: int = 0,
+    parts: Parts, work: Work, *, num_proc: int | None, engine: str, progress: bool | None = False, done: int = 0
 ) -> None:
     """Call `work(name, sources)` for every part, in any order; return when all are done.
 
@@ -52,10 +46,7 @@ def run_parts(
         finished = _here(parts, work)
     total = done + sum(map(len, parts.values()))
     disable = None if progress is None else not progress  # None is tqdm's "off where stderr is no terminal"
-    with (
-        closing(finished),
-        tqdm(total=total, initial=done, desc="reading", unit=" files", disable=disable) as bar,
-    ):
+    with closing(finished), tqdm(total=total, initial=done, desc="reading", unit=" files", disable=disable) as bar:
         for name in finished:
             bar.update(len(parts[name]))
 

@@ -274,7 +274,8 @@ class _CellWriter:
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows of `skeletons.rows.to_row` as an Arrow table; NaN stays NaN (a missing number is not a null)."""
-    return pa.Table.from_arrays([_column(rows, field) for field in schema], schema=schema)
+    columns = [pa.array([row[field.name] for row in rows], field.type, from_pandas=False) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, **encoding: Any) -> None:
@@ -282,16 +283,6 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, **
     with atomic_path(path) as writing, pq.ParquetWriter(writing, schema, **encoding) as writer:
         for group in _groups(rows):
             writer.write_table(rows_to_table(group, schema))
-
-
-def _column(rows: Sequence[Mapping[str, Any]], field: pa.Field) -> pa.Array:
-    values = [row[field.name] for row in rows]
-    if not pa.types.is_list(field.type):
-        return pa.array(values, type=field.type)
-    lengths = [len(value) for value in values]
-    flat = np.concatenate([np.asarray(value, dtype=field.type.value_type.to_pandas_dtype()) for value in values])
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, from_pandas=False), type=field.type)
 
 
 def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -3,16 +3,17 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_called, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_called
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
 from motionhub.data.formats.files import name_parts
-from motionhub.data.formats.format import Format, ReadOptions
+from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("bandai-namco")
 # The contents of dataset 2, in alphabetical order: the authors number neither these nor the styles.
-CLASS_NAMES = listed_classes("bandai-namco")
+CLASS_NAMES = PUBLISHED.classes
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
 BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 FPS = 30.0
@@ -37,21 +38,9 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="bandai-namco",
-        title="Bandai-Namco motion dataset 2",
-        matches=matches,
-        read=checked(read),
-        container="text",
-        signature="BVH with the joints joint_Root, Hips, ..., named dataset-2_CONTENT_STYLE_NNN.bvh",
-        pattern="dataset-2_*.bvh",
-    ),
-    aliases=("bandai", "bandainamco2"),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
-    layout="bandai-22",
     fps=FPS,
-    fps_source="the files' own frame time",
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(
@@ -62,27 +51,10 @@ DATASET = Dataset(
         ),
         *leave_one_out("setup", dict(enumerate(STYLES)), "the style"),
     ),
-    counts=(
-        PaperCounts(
-            "dataset 2",
-            "counted in the authors' repository; the split is motionhub's",
-            2_902,
-            10,
-            splits={"cross-style": (1_769, 1_133)},
-        ),
-    ),
-    missing_joints="motion capture: no missing joints",
-    licence="CC BY-NC 4.0",
-    homepage="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",
-    citation="Kobayashi, Liao, Inoue, Yojima, Takahashi: Motion Capture Dataset for Practical Use of AI-based Motion "
-    "Editing and Stylization. arXiv 2306.08861, 2023.",
-    provenance="Read from the authors' BVH files: positions by forward kinematics, converted from centimetres to "
-    "metres; frame rate as published",
-    remarks="All clips have nearly the same body, and clips of one content and style are near copies: split by style, "
-    "never by clip",
     column_notes={
         "setup": "style: " + ", ".join(f"{number} {style}" for number, style in enumerate(STYLES)),
         "subject": "not in the files (-1); three actors",
         "camera": "motion capture without a view (-1)",
     },
+    **PUBLISHED.fields(),
 )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.datasets.timed_actions import entry_of, segments_of_actions
@@ -65,7 +65,6 @@ DATASET = Dataset(
     # Replaced by `at(root)`.
     layout="coco-17",
     fps=30.0,
-    fps_source="the first pose file's",
     unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
@@ -74,24 +73,6 @@ DATASET = Dataset(
             "all-videos", f"{_LISTS}, 7,985 and 1,863, with those that show no action {_AUTHORS}.", {1, 3}, {0, 2}
         ),
     ),
-    counts=(
-        PaperCounts("all videos", "Sigurdsson et al., ECCV 2016", 9_848, 157, splits={"all-videos": (7_985, 1_863)}),
-    ),
-    missing_joints="as the pose files' format marks it",
-    licence="non-commercial use, see the authors' page; the poses belong to the person who estimated them",
-    homepage="https://prior.allenai.org/projects/charades",
-    citation="Sigurdsson, Varol, Wang, Farhadi, Laptev, Gupta: Hollywood in Homes: Crowdsourcing Data Collection for "
-    "Activity Understanding. ECCV 2016.",
-    provenance="Read from pose files that the builder of this dataset estimated on the authors' videos; actions from "
-    "the authors' list",
-    remarks="Several actions may happen at once: frame_labels_of(row, num_classes=157) of motionhub.skeletons.rows "
-    "gives them by frame. As in published code a frame has an action where start < time < end, the frames lie evenly "
-    "over the duration, and actions that end before they start or have no frame strictly inside are left out",
-    column_notes={
-        "label": "-1: several actions, see the segments",
-        "setup": "0 testing, 1 training; 2 testing, 3 training, of a video without any action",
-        "subject": "unknown in this dataset (-1)",
-        "camera": "unknown in this dataset (-1)",
-    },
     look_into=look_into,
+    **Published("charades").fields(),
 )

@@ -1,13 +1,14 @@
 """`Dataset`: files and their format, annotation, evaluation protocols, published counts, and licence."""
 
 import csv
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from motionhub.data.datasets.protocols import Protocol
+from motionhub.data.datasets.protocols import Assign, Protocol
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -174,18 +175,51 @@ def label_numbered(path: Path, place: str, number: Any, count: int, first: int =
     return number - first
 
 
+class Published:
+    """What is published about the dataset `name`, from the tables `datasets.toml` and `class_names.csv`."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.stated = name, _facts()[name]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In label order."""
+        return tuple(line["class"] for line in _class_table() if line["dataset"] == self.name)
+
+    @property
+    def clips(self) -> dict[str, int]:
+        """Class -> number of clips in the whole dataset, where the table states it."""
+        lines = [line for line in _class_table() if line["dataset"] == self.name and line["clips"]]
+        return {line["class"]: int(line["clips"]) for line in lines}
+
+    def format(self, matches: Callable[[Path, bytes], bool], read: Callable[[Path], list[SkeletonSequence]]) -> Format:
+        """The format of the dataset's own files, which have complete metadata."""
+        return Format(name=self.name, matches=matches, read=checked(read), **self.stated["format"])
+
+    def protocol(self, name: str, assign: Assign, **limits: Any) -> Protocol:
+        """A protocol that the table describes in a sentence; `limits` are further fields of `Protocol`."""
+        return Protocol(name, self.stated["protocols"][name], assign, **limits)
+
+    def fields(self) -> dict[str, Any]:
+        """All that the table states itself, as fields of `Dataset`."""
+        facts = {key: value for key, value in self.stated.items() if key not in ("format", "protocols")}
+        for key, build in (("aliases", str), ("counts", _paper_counts)):
+            facts[key] = tuple(build(each) for each in facts.get(key, ()))
+        return facts
+
+
+@cache
+def _facts() -> dict[str, dict[str, Any]]:
+    with Path(__file__).with_name("datasets.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
 @cache
 def _class_table() -> list[dict[str, str]]:
     with Path(__file__).with_name("class_names.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def listed_classes(dataset: str) -> tuple[str, ...]:
-    """The classes of a dataset in label order, from the table `class_names.csv`."""
-    return tuple(line["class"] for line in _class_table() if line["dataset"] == dataset)
-
-
-def listed_clips(dataset: str) -> dict[str, int]:
-    """Class -> number of clips in the whole dataset, where the table states it."""
-    lines = [line for line in _class_table() if line["dataset"] == dataset and line["clips"]]
-    return {line["class"]: int(line["clips"]) for line in lines}
+def _paper_counts(stated: Mapping[str, Any]) -> PaperCounts:
+    splits = {name: (clips.get("train"), clips.get("test")) for name, clips in stated.get("splits", {}).items()}
+    return PaperCounts(**{**stated, "splits": splits})

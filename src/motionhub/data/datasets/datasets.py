@@ -1,4 +1,4 @@
-"""The datasets by name and alias; to add one: its file, and a line here or in `reading.py`."""
+"""The datasets by name and alias; to add one: its file, a table in `datasets.toml`, a line here or in `reading.py`."""
 
 import re
 from difflib import get_close_matches

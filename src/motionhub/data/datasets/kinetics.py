@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
-from motionhub.data.datasets.protocols import by_setup
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.protocols import by_value
 from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array
-from motionhub.data.formats.format import Format, ReadOptions
+from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("kinetics-skeleton")
+PUBLISHED = Published("kinetics-skeleton")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 18
 _PREFIX = "kinetics_skeleton_"
@@ -82,49 +83,12 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="kinetics-skeleton",
-        title="Kinetics-skeleton (ST-GCN)",
-        matches=matches,
-        read=checked(read),
-        container="json",
-        signature='JSON object with "data" (frames with "frame_index", "skeleton": pose, score), "label", '
-        '"label_index"',
-    ),
+    format=PUBLISHED.format(matches, read),
     pattern="*.json",
-    aliases=("kinetics", "kinetics400", "kinetics400skeleton"),
     annotate_clip=annotate,
     is_clip=lambda path: not path.stem.endswith("_label"),
-    layout="openpose-18",
     fps=FPS,
-    fps_source="the authors converted all videos to 30 frames per second before they ran OpenPose",
-    unit="normalised",
     class_names=CLASS_NAMES,
-    protocols=(
-        by_setup(
-            "official", "Train on the training clips, test on the validation clips, by folder (Yan et al., AAAI 2018)."
-        ),
-    ),
-    counts=(
-        PaperCounts(
-            "clips with a skeleton",
-            "Liu et al., CVPR 2020 (MS-G3D), from general knowledge",
-            240_436 + 19_796,
-            400,
-            splits={"official": (240_436, 19_796)},
-        ),
-    ),
-    missing_joints="a joint with score 0, or of a person absent from the frame, becomes missing",
-    licence="research use; poses estimated on videos from the web, no licence text comes with the files",
-    homepage="https://github.com/yysijie/st-gcn",
-    citation="Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition. "
-    "AAAI 2018. Kay et al.: The Kinetics Human Action Video Dataset. arXiv 1705.06950.",
-    provenance="Read from the authors' files; coordinates and scores as published, identities by motionhub's tracking",
-    remarks="The detections of a frame have no identity; motionhub tracks people by keypoints alone, and every track "
-    "is a person, often more than are visible at once",
-    column_notes={
-        "setup": "1 training clip, 0 validation clip, by folder",
-        "subject": "unknown in this dataset (-1)",
-        "camera": "unknown in this dataset (-1)",
-    },
+    protocols=(PUBLISHED.protocol("official", by_value("setup", {1}, {0})),),
+    **PUBLISHED.fields(),
 )

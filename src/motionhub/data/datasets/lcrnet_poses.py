@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import Dataset, checked
+from motionhub.data.datasets.dataset import Dataset, Published, checked
 from motionhub.data.formats import lcrnet
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -13,8 +13,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 Reader = Callable[[Path], list[SkeletonSequence]]
 IMAGE_SIZE = (640, 480)
-PROVENANCE = "Read from the authors' files; LCR-Net's coordinates as published, identities by motionhub's tracking"
-MISSING = "a joint at exactly the origin, or of a person absent from the frame, becomes missing"
 UNIT_REMARK = "LCR-Net's unit is not documented with the files: metres are assumed"
 
 
@@ -28,17 +26,13 @@ def space_poses(fps: float) -> Reader:
     return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="metre"))
 
 
-def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, called: str, fps: float) -> Format:
-    """LCR-Net's JSON in files with names of the dataset, as the content alone does not identify it.
-
-    `stem` and `pattern` (`fnmatch`) fit file names without and with extension; `called` is their form, for messages.
-    """
+def named_format(published: Published, stem: re.Pattern[str], read: Reader) -> Format:
+    """LCR-Net's JSON in files whose names without extension fit `stem`: the content identifies no dataset."""
 
     def matches(path: Path, head: bytes) -> bool:
         return stem.fullmatch(path.stem) is not None and lcrnet.matches(path, head)
 
-    signature = f'LCR-Net JSON ("frames" of people with "pose2d", "pose3d") called {called}'
-    return Format(name, title, matches, checked(image_poses(fps)), "json", signature, pattern)
+    return published.format(matches, read)
 
 
 def in_space(dataset: Dataset, remarks: str, aliases: tuple[str, ...] = (), read: Reader | None = None) -> Dataset:

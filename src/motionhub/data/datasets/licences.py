@@ -1,56 +1,13 @@
 """Licences of datasets: their ids on the Hub, and whether they allow redistribution."""
 
 import re
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 
-# Ids of the Hub for data (and a few for programs); SPDX names differ only by the aliases.
-HUB_LICENCES = frozenset(
-    [
-        "mit",
-        "apache-2.0",
-        "bsd",
-        "bsd-2-clause",
-        "bsd-3-clause",
-        "unlicense",
-        "gpl-3.0",
-        "gfdl",
-        "cc0-1.0",
-        "pddl",
-        "odc-by",
-        "odbl",
-        "etalab-2.0",
-        "c-uda",
-        "cc-by-2.0",
-        "cc-by-2.5",
-        "cc-by-3.0",
-        "cc-by-4.0",
-        "cc-by-sa-3.0",
-        "cc-by-sa-4.0",
-        "cc-by-nc-2.0",
-        "cc-by-nc-3.0",
-        "cc-by-nc-4.0",
-        "cc-by-nd-4.0",
-        "cc-by-nc-nd-3.0",
-        "cc-by-nc-nd-4.0",
-        "cc-by-nc-sa-2.0",
-        "cc-by-nc-sa-3.0",
-        "cc-by-nc-sa-4.0",
-        "cdla-sharing-1.0",
-        "cdla-permissive-1.0",
-        "cdla-permissive-2.0",
-    ]
-)
-_ALIASES = {
-    "cc0": "cc0-1.0",
-    "mit-license": "mit",
-    "apache-license-2.0": "apache-2.0",
-    "pddl-1.0": "pddl",
-    "odc-by-1.0": "odc-by",
-    "odbl-1.0": "odbl",
-    "gpl-3.0-only": "gpl-3.0",
-    "gpl-3.0-or-later": "gpl-3.0",
-}
+_LISTED = tomllib.loads(Path(__file__).with_name("licences.toml").read_text(encoding="utf-8"))
+HUB_LICENCES = frozenset(_LISTED["hub"])
 # Anything else, also "no licence text", forbids redistribution.
 _OPEN = re.compile(r"(mit|apache|bsd|cc0|cc[ -]by|odc|pddl|public domain)\b", re.IGNORECASE)
 _FORBIDS = re.compile(r"\b(no|not|never|without|non)\b[\w\s,-]*\bre-?distribut", re.IGNORECASE)
@@ -82,7 +39,7 @@ class OwnTerms:
 def hub_licence(text: str) -> str | None:
     """The Hub id of the licence at the start of a text ("CC BY-NC 4.0, ...": cc-by-nc-4.0), or None."""
     name = re.sub(r"\s+", "-", re.split(r"[,;(]", text)[0].strip().casefold())
-    name = _ALIASES.get(name, name)
+    name = _LISTED["aliases"].get(name, name)
     return name if name in HUB_LICENCES else None
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, checked, label_called
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published, label_called
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("mixamo")
 # As in the official code.
 TRAIN_CHARACTERS = tuple(
     ["Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"]
@@ -85,21 +85,11 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="mixamo",
-        title="Mixamo, motions of 3-D characters",
-        matches=matches,
-        read=checked(read),
-        container="binary",
-        signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
-    ),
+    format=PUBLISHED.format(matches, read),
     pattern="*.npy",
     annotate_clip=annotate,
     is_clip=is_clip,
-    layout=LAYOUT.name,
     fps=FPS,
-    fps_source="assumed: Mixamo exports 30 frames per second; the files carry no time stamps",
-    unit="metre",
     class_names=(),
     protocols=(
         Protocol(
@@ -109,15 +99,10 @@ DATASET = Dataset(
             by_value("subject", range(len(TRAIN_CHARACTERS)), None),
         ),
     ),
-    missing_joints="animation: no missing joints",
-    licence="terms of Adobe, which do not allow the motions to be redistributed",
-    homepage="https://www.mixamo.com",
-    citation="Aberman, Wu, Lischinski, Chen, Cohen-Or: Learning Character-Agnostic Motion for Motion Retargeting in "
-    "2D. SIGGRAPH 2019.",
-    remarks="The classes are the animations, the same for every character",
     column_notes={
         "subject": "character: " + ", ".join(f"{number} {name}" for number, name in enumerate(CHARACTERS)),
         "camera": "3-D characters without a view (-1)",
     },
     look_into=look_into,
+    **PUBLISHED.fields(),
 )

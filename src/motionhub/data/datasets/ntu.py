@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("ntu-rgbd")
+PUBLISHED = Published("ntu-rgbd")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 25
 # Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code).
@@ -24,10 +25,6 @@ NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 
 NTU120_TRAIN_SUBJECTS = NTU60_TRAIN_SUBJECTS | frozenset(
     {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
 )
-_NTU60 = "Shahroudy et al., CVPR 2016 (56,880 also in the thesis, table 2.1)"
-_NTU60_SPLITS = {"xsub": (40_320, 16_560), "xview": (37_920, 18_960)}
-_NTU60_LISTED = {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}
-_NTU120 = "Liu et al., TPAMI 2019 (114,480 also in the thesis, table 2.1; the rest from general knowledge)"
 # A corrupt or hostile file must not fill the memory.
 MAX_VALUES = 2**26
 # Kinect v2: 0 not tracked, 1 inferred from its neighbours, 2 tracked.
@@ -161,79 +158,29 @@ def has_bodies(head: bytes, num_joints: int) -> bool:
     return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(num_joints)
 
 
-def _ntu120(name: str, rule: str, assign: Assign) -> Protocol:
+_ntu60 = partial(PUBLISHED.protocol, num_classes=60)
+
+
+def _ntu120(name: str, assign: Assign) -> Protocol:
     """A protocol of all 120 classes, without splits for clips of NTU-60 (the first 60) alone."""
-    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; split as in public code)."
 
     def of_all_classes(rows: Sequence[Row]) -> list[Split]:
         return assign(rows) if any(int(row["label"]) >= 60 for row in rows) else [None] * len(rows)
 
-    return Protocol(name, source, of_all_classes)
+    return PUBLISHED.protocol(name, of_all_classes)
 
 
 DATASET = Dataset(
-    format=Format(
-        name="ntu-rgbd",
-        title="NTU RGB+D 60 and 120",
-        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=checked(read),
-        container="text",
-        signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 "
-        "lines of 12",
-        pattern="S[0-9][0-9][0-9]C[0-9][0-9][0-9]P[0-9][0-9][0-9]R[0-9][0-9][0-9]A[0-9][0-9][0-9].skeleton",
-    ),
-    aliases=("ntu", "ntu60", "ntu120", "ntud", "ntud60", "ntud120", "nturgb", "nturgbd60", "nturgbd120"),
+    format=PUBLISHED.format(lambda path, head: has_bodies(head, NUM_JOINTS), read),
     annotate_clip=annotate,
-    layout="ntu-25",
     fps=FPS,
-    fps_source="the Kinect v2 delivers 30 frames per second; the files carry no time stamps",
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "xsub",
-            "NTU-60: train on the 20 listed performers, test on the other 20 (Shahroudy et al., CVPR 2016).",
-            by_value("subject", NTU60_TRAIN_SUBJECTS, None, num_classes=60),
-            num_classes=60,
-        ),
-        Protocol(
-            "xview",
-            "NTU-60: train on cameras 2 and 3, test on camera 1 (Shahroudy et al., CVPR 2016).",
-            by_value("camera", {2, 3}, {1}, num_classes=60),
-            num_classes=60,
-        ),
-        _ntu120(
-            "xsub-120",
-            "train on the 53 listed performers, test on the other 53",
-            by_value("subject", NTU120_TRAIN_SUBJECTS, None),
-        ),
-        _ntu120("xset-120", "train on the even setups, test on the odd ones", by_value("setup", EVEN, ODD)),
+        _ntu60("xsub", by_value("subject", NTU60_TRAIN_SUBJECTS, None, num_classes=60)),
+        _ntu60("xview", by_value("camera", {2, 3}, {1}, num_classes=60)),
+        _ntu120("xsub-120", by_value("subject", NTU120_TRAIN_SUBJECTS, None)),
+        _ntu120("xset-120", by_value("setup", EVEN, ODD)),
     ),
-    counts=(
-        PaperCounts("NTU-60, all clips", _NTU60, 56_880, 60, 40, _NTU60_SPLITS),
-        PaperCounts(
-            "NTU-60 without the 302 clips of the authors' list of missing skeletons",
-            f"{_NTU60}; the splits as in 2s-AGCN's code",
-            56_880 - 302,
-            60,
-            40,
-            _NTU60_LISTED,
-        ),
-        PaperCounts("NTU-120, all clips", _NTU120, 114_480, 120, 106, _NTU60_SPLITS),
-        PaperCounts(
-            "NTU-120 without the 535 clips of the authors' list of missing skeletons",
-            _NTU120,
-            114_480 - 535,
-            120,
-            106,
-            {**_NTU60_LISTED, "xsub-120": (63_026, 50_919), "xset-120": (54_468, 59_477)},
-        ),
-    ),
-    missing_joints="a joint at exactly (0, 0, 0), or of a body absent from the frame, becomes missing",
-    licence="academic research only, by agreement with the ROSE Lab, NTU Singapore; no redistribution",
-    homepage="https://rose1.ntu.edu.sg/dataset/actionRecognition/",
-    citation="Shahroudy, Liu, Ng, Wang: NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis. CVPR 2016. "
-    "Liu et al.: NTU RGB+D 120: A Large-Scale Benchmark for 3D Human Activity Understanding. TPAMI 2019.",
     exclude_lists=("*samples_with_missing_skeletons.txt",),
-    column_notes={"subject": "performer", "camera": "camera 1, 2 or 3", "setup": "setup 1..32"},
+    **PUBLISHED.fields(),
 )

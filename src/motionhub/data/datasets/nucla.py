@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
-from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.protocols import by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("n-ucla")
+PUBLISHED = Published("n-ucla")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
 
@@ -50,52 +50,15 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="n-ucla",
-        title="Northwestern-UCLA Multiview Action 3D",
-        matches=lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head,
-        read=checked(read),
-        container="json",
-        signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
-        pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
-    ),
-    aliases=("northwesternucla", "nwucla"),
+    format=PUBLISHED.format(lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head, read),
     annotate_clip=annotate,
-    layout="kinect-20",
     fps=FPS,
-    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "cross-view",
-            "Train on views 1 and 2, test on view 3 (Wang et al., CVPR 2014).",
-            by_value("camera", {1, 2}, {3}),
-        ),
-        *(
-            Protocol(
-                f"cross-view-{train}-to-{test}",
-                f"Train on view {train}, test on view {test} (motionhub, for data without view 3).",
-                by_value("camera", {train}, {test}),
-            )
-            for train, test in ((1, 2), (2, 1))
-        ),
+        PUBLISHED.protocol("cross-view", by_value("camera", {1, 2}, {3})),
+        PUBLISHED.protocol("cross-view-1-to-2", by_value("camera", {1}, {2})),
+        PUBLISHED.protocol("cross-view-2-to-1", by_value("camera", {2}, {1})),
         odd_subjects(", all views", "the authors leave one out"),
     ),
-    # Papers disagree on all views together: 1,475 (thesis, table 2.1) or 1,194 (OR-VPE, section IV).
-    counts=(
-        PaperCounts(
-            "three views",
-            "OR-VPE, section IV; the 1,020 clips of views 1 and 2 counted in the files",
-            None,
-            10,
-            10,
-            {"cross-view": (1_020, None)},
-        ),
-    ),
-    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="research use; no licence text comes with the files, see the home page before redistributing",
-    homepage="https://wangjiangb.github.io/my_data.html",
-    citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
-    column_notes={"camera": "view 1, 2 or 3 of the dataset"},
+    **PUBLISHED.fields(),
 )

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_called, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_called
 from motionhub.data.datasets.protocols import by_setup, random_80_20
 from motionhub.data.formats.files import bad_file
-from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("penn-action")
+PUBLISHED = Published("penn-action")
+CLASS_NAMES = PUBLISHED.classes
 CAMERA_SIDES = {"back": 0, "front": 1, "left": 2, "right": 3}
 FPS = 30.0
 
@@ -67,41 +67,13 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="penn-action",
-        title="Penn Action",
-        matches=matches,
-        read=checked(read),
-        container="mat",
-        signature="MATLAB file with x, y, visibility (frames x 13), action, pose, dimensions, train",
-        pattern="[0-9][0-9][0-9][0-9].mat",
-    ),
-    aliases=("penn",),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
-    layout="penn-13",
     fps=FPS,
-    fps_source="assumed: the videos come from the web at mixed rates, 30 frames per second is nominal",
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
         by_setup("official", "The files' own train flag (Zhang et al., ICCV 2013): 1,258 clips train, 1,068 test."),
         random_80_20(seed=0),
     ),
-    counts=(
-        PaperCounts(
-            "all clips", "Zhang et al., ICCV 2013; thesis, table 2.1", 2_326, 15, splits={"official": (1_258, 1_068)}
-        ),
-    ),
-    missing_joints="visibility 0 becomes missing, whatever the coordinates",
-    licence="research use; no licence text comes with the files, see the home page before redistributing",
-    homepage="https://dreamdragon.github.io/PennAction/",
-    citation="Zhang, Zhu, Derpanis: From Actemes to Action: A Strongly-supervised Representation for Detailed "
-    "Action Understanding. ICCV 2013.",
-    remarks="Left in the files is the person's right (left in the image in front views), so the layout penn-13 names "
-    "the joints right first; order and numbers are as published",
-    column_notes={
-        "camera": "the side the camera looks from: 0 back, 1 front, 2 left, 3 right",
-        "setup": "1 official training clip, 0 official test clip",
-        "subject": "unknown in this dataset (-1)",
-    },
+    **PUBLISHED.fields(),
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, listed_classes
-from motionhub.data.datasets.protocols import Protocol, by_setup, by_value
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published
+from motionhub.data.datasets.protocols import by_value
 from motionhub.data.formats.files import (
     bad_file,
     find_above,
@@ -17,13 +17,13 @@ from motionhub.data.formats.files import (
     read_head,
     read_text,
 )
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("pku-mmd")
 # 1..51 from general knowledge: verify against the authors' Actions.xlsx.
-CLASS_NAMES = listed_classes("pku-mmd")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 25
 NUM_VALUES = 2 * NUM_JOINTS * 3
@@ -136,56 +136,15 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="pku-mmd",
-        title="PKU-MMD (phase 1)",
-        matches=matches,
-        read=checked(read),
-        container="text",
-        signature="text: a line of 150 numbers per frame (2 bodies x 25 joints x 3)",
-        pattern="[0-9][0-9][0-9][0-9]-[LMR].*",
-    ),
-    aliases=("pku", "pkummd1"),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
     is_clip=is_recording,
     sidecars=(SUBJECT_LIST,),
-    layout="ntu-25",
     fps=FPS,
-    fps_source="the authors give 30 frames per second",
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "xview",
-            "Cross-view: train on the middle and right cameras, test on the left one (Liu et al., 2017; verify: not "
-            "read from the paper).",
-            by_value("camera", {1, 2}, {0}),
-        ),
-        by_setup(
-            "xsub",
-            "Cross-subject: by the authors' cross-subject.txt, which must lie with the recordings (Liu et al., 2017).",
-        ),
+        PUBLISHED.protocol("xview", by_value("camera", {1, 2}, {0})),
+        PUBLISHED.protocol("xsub", by_value("setup", {1}, {0})),
     ),
-    counts=(
-        PaperCounts(
-            "phase 1",
-            "Liu et al., 2017 (1,076 videos also in the thesis, table 2.1; the splits from general knowledge)",
-            1_076,
-            51,
-            splits={"xsub": (944, 132), "xview": (717, 359)},
-        ),
-    ),
-    missing_joints="a joint at exactly (0, 0, 0), or of a body absent from the frame, becomes missing",
-    licence="academic research only, by agreement with the authors; no redistribution",
-    homepage="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
-    citation="Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action "
-    "Understanding. arXiv 1703.07475, 2017.",
-    remarks="The class titles come from general knowledge: verify them against the authors' Actions.xlsx. Frames in "
-    "the label files count from 0, both ends inclusive; where two actions overlap, the one that starts later applies",
-    column_notes={
-        "label": "-1: the action changes within a clip, see frame_labels",
-        "camera": "0 left, 1 middle, 2 right",
-        "setup": "1 training, 0 test recording of the authors' cross-subject list, -1 without the list",
-        "subject": "not in the files (-1)",
-    },
+    **PUBLISHED.fields(),
 )

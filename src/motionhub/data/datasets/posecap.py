@@ -11,7 +11,7 @@ import numpy as np
 
 from motionhub.data.datasets.class_phrases import find_action
 from motionhub.data.datasets.clip_table import LabelMerging, load_table, read_label_merging, rows_of
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published
 from motionhub.data.datasets.pose_files import ANY_POSE_FILE, OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.files import bad_file, kept_until_changed
@@ -99,37 +99,17 @@ DATASET = Dataset(
     title="PoseCap-1M, poses in the image",
     pattern=ANY_POSE_FILE,
     read_any=partial(read_dims, dims=2),
-    aliases=("posecap1m",),
     annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=(TABLE, MERGING_TABLE, OPTIONS_FILE),
     # Replaced by `at(root)`.
     layout="lcrnet-13",
     fps=30.0,
-    fps_source="the first clip's",
     unit="pixel",
     class_names=(),
     protocols=(by_setup("split", f"By the column split of {TABLE} (the owner of the data)."),),
-    counts=(
-        PaperCounts("all clips", "thesis, table 6.1 (1,000,000 clips is a round number, not compared)", None, 811),
-    ),
-    missing_joints="as marked in the format of the pose files",
-    licence="of the source datasets: CAP, Kinetics-700 and Posetics; see their terms",
-    homepage="https://theses.hal.science/tel-04558781",
-    citation="Yang: Learning effective video representations for action recognition. PhD thesis, Universite Cote "
-    "d'Azur, 2024, chapter 6.",
-    provenance="Read from pose files and a table of the builder of this dataset: the authors have not released theirs",
-    remarks="Labels are merged by label_merging.csv beside the clips (the thesis has 811 classes but prints no list). "
-    "Clips with a pose in at most half of the frames are left out, as in the thesis",
-    column_notes={
-        "setup": f"1 train, 0 test in {TABLE}, else -1",
-        "caption": "captions of the clip, one per line; without any the description of its class",
-        "class_descriptions": f"descriptions of the class, one per line: those of {MERGING_TABLE} (separated by "
-        f"{PHRASING_MARK!r}), then the library's own",
-        "subject": f"from {TABLE}",
-        "camera": f"from {TABLE}",
-    },
     look_into=partial(look_into, dims=2),
+    **Published("posecap").fields(),
 )
 DATASET_3D = replace(
     DATASET,

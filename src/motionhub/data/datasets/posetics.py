@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered
-from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
-from motionhub.data.datasets.protocols import by_setup
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, image_poses, in_space, named_format
+from motionhub.data.datasets.protocols import by_value
 from motionhub.data.formats.files import bad_file, cached_object, find_above, name_parts
 
 
+PUBLISHED = Published("posetics")
 NUM_CLASSES = 320
 CLASS_NAMES = tuple(f"action {number}" for number in range(NUM_CLASSES))
 FPS = 30.0
@@ -52,49 +53,13 @@ def _lists_of(path: Path) -> list[Path]:
 
 
 DATASET = Dataset(
-    format=named_format(
-        "posetics",
-        "Posetics, poses in the image",
-        _NAME,
-        "*_[0-9][0-9][0-9][0-9][0-9][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9].json",
-        "...ID_SSSSSS_EEEEEE.json",
-        FPS,
-    ),
-    aliases=("posetics2d",),
+    format=named_format(PUBLISHED, _NAME, image_poses(FPS)),
     annotate_clip=annotate,
     is_clip=has_skeleton,
     sidecars=tuple(LISTS),
-    layout="lcrnet-13",
     fps=FPS,
-    fps_source="assumed: the videos come from the web at mixed rates, 30 frames per second is nominal",
-    unit="pixel",
     class_names=CLASS_NAMES,
-    protocols=(
-        by_setup(
-            "official", "Train on the authors' training list, test on their validation list (Yang et al., BMVC 2021)."
-        ),
-    ),
-    counts=(
-        PaperCounts(
-            "all clips",
-            "thesis, sections 3.5 and 3.7 (142,000 in round numbers)",
-            131_268 + 10_669,
-            320,
-            splits={"official": (131_268, 10_669)},
-        ),
-    ),
-    missing_joints=MISSING,
-    licence="research use; poses estimated on videos from the web, see the home page before redistributing",
-    homepage="https://github.com/YangDi666/UNIK",
-    citation="Yang, Wang, Dantcheva, Garattoni, Francesca, Bremond: UNIK: A Unified Framework for Real-world "
-    "Skeleton-based Action Recognition. BMVC 2021.",
-    provenance=PROVENANCE,
-    remarks="As in the authors' code, every video is assumed to have 640 x 480 pixels; the class titles are not "
-    "published with the labels",
-    column_notes={
-        "setup": "1 training clip, 0 validation clip, by list",
-        "subject": "unknown in this dataset (-1)",
-        "camera": "unknown in this dataset (-1)",
-    },
+    protocols=(PUBLISHED.protocol("official", by_value("setup", {1}, {0})),),
+    **PUBLISHED.fields(),
 )
 DATASET_3D = in_space(DATASET, f"{UNIT_REMARK}; the class titles are not published with the labels")

@@ -5,40 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked
-from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published
+from motionhub.data.datasets.protocols import by_value, leave_one_out, odd_subjects
 from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("precog")
 CLASS_NAMES = ("background", *(f"action {number}" for number in range(1, 9)))
 FPS = 30.0
-# Of the header, in the order of layout kinect-20.
+# Of the header: the joints of kinect-20 as the Kinect SDK spells them, WristLeft for left_wrist.
+_CENTRES = {"mid_hip": "HipCenter", "shoulder_centre": "ShoulderCenter"}
 COLUMNS = tuple(
-    [
-        "HipCenter",
-        "Spine",
-        "ShoulderCenter",
-        "Head",
-        "ShoulderLeft",
-        "ElbowLeft",
-        "WristLeft",
-        "HandLeft",
-        "ShoulderRight",
-        "ElbowRight",
-        "WristRight",
-        "HandRight",
-        "HipLeft",
-        "KneeLeft",
-        "AnkleLeft",
-        "FootLeft",
-        "HipRight",
-        "KneeRight",
-        "AnkleRight",
-        "FootRight",
-    ]
+    _CENTRES.get(joint) or "".join(word.capitalize() for word in reversed(joint.split("_")))
+    for joint in get_layout("kinect-20").joints
 )
 MAX_BYTES = 2**28
 _NAME = re.compile(r"Seq(\d{1,3})_(\d{1,3})")
@@ -80,43 +61,16 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="precog",
-        title="PRECOG-2016 (untrimmed Kinect sequences)",
-        matches=lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()),
-        read=checked(read),
-        container="text",
-        signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number",
-        pattern="Seq*_*.csv",
+    format=PUBLISHED.format(
+        lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()), read
     ),
-    aliases=("precog2016",),
     annotate_clip=annotate,
-    layout="kinect-20",
     fps=FPS,
-    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         odd_subjects(),
-        Protocol(
-            "subjects-1-6",
-            "Train on subjects 1 to 6, test on 7 and 8, leave out the others (motionhub; the authors define no "
-            "split).",
-            by_value("subject", range(1, 7), {7, 8}),
-        ),
+        PUBLISHED.protocol("subjects-1-6", by_value("subject", range(1, 7), {7, 8})),
         *leave_one_out("subject", {subject: str(subject) for subject in range(1, 13)}, "subject"),
     ),
-    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="MIT, as stated where the files are published; check the home page before redistributing",
-    homepage="https://github.com/DavidJardim/precog_dataset_16",
-    citation="David Jardim: PRECOG Dataset 2016. Eight aggressive actions such as punching and kicking, six sequences "
-    "of five actions each by twelve people.",
-    remarks="The files number the actions 1..8 without names; 0 is background. The second number of a file name is "
-    "the person: twelve people recorded six sequences each, and the bone lengths vary only with this number",
-    column_notes={
-        "label": "-1: the action changes within a clip, see frame_labels",
-        "subject": "the second number of the file name",
-        "setup": "the first number of the file name: the sequence",
-        "camera": "a single camera (-1)",
-    },
+    **PUBLISHED.fields(),
 )

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("sbu")
+PUBLISHED = Published("sbu")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 15.0
 NUM_JOINTS = 15
 # A frame number, then x, y, z of each joint of both people.
@@ -79,34 +79,10 @@ def _fold(number: int) -> Protocol:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="sbu",
-        title="SBU Kinect Interaction",
-        matches=matches,
-        read=checked(read),
-        container="text",
-        signature="text: lines of a frame number and 90 numbers with commas (2 people x 15 joints x 3)",
-        pattern="skeleton_pos.txt",
-    ),
-    aliases=("sbukinect", "sbuinteraction", "sbukinectinteraction"),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
-    layout="kinect-15",
     fps=FPS,
-    fps_source="the authors give 15 frames per second; the files carry no time stamps",
-    unit="normalised",
     class_names=CLASS_NAMES,
     protocols=tuple(map(_fold, range(1, len(SBU_FOLDS) + 1))),
-    counts=(PaperCounts("all folds", "Yun et al., CVPR Workshops 2012, from general knowledge", 282, 8),),
-    missing_joints="a joint at exactly (0, 0, 0) becomes missing",
-    licence="research use; no licence text comes with the files, see the home page before redistributing",
-    homepage="https://www3.cs.stonybrook.edu/~kyun/research/kinect_interaction/index.html",
-    citation="Yun, Honorio, Chattopadhyay, Berg, Samaras: Two-person Interaction Detection Using Body-Pose Features "
-    "and Multiple Instance Learning. CVPR Workshops 2012.",
-    remarks="The authors normalised the numbers: x and y are about 0..1 across and down the image, z is a depth in "
-    "another scale, so 3-D lengths are meaningless until the normalisation is undone",
-    column_notes={
-        "subject": "the first performer in the folder name",
-        "setup": "the second performer in the folder name",
-        "camera": "a single camera (-1)",
-    },
+    **PUBLISHED.fields(),
 )

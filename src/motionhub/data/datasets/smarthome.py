@@ -4,14 +4,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes
-from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_called
+from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, image_poses, in_space, named_format
 from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
 from motionhub.data.formats.files import name_parts
 
 
+PUBLISHED = Published("smarthome")
 # In the order of the cross-subject protocol; the cross-view ones have 19 of them in another order.
-CLASS_NAMES = listed_classes("smarthome")
+CLASS_NAMES = PUBLISHED.classes
 CV_CLASSES = (
     *("Cutbread", "Drink.Frombottle", "Drink.Fromcan", "Drink.Fromcup", "Drink.Fromglass", "Eat.Attable", "Eat.Snack"),
     *("Enter", "Getup", "Leave", "Pour.Frombottle", "Pour.Fromcan", "Readbook", "Sitdown", "Takepills", "Uselaptop"),
@@ -44,40 +45,15 @@ def _cross_view(name: str, cameras: set[int]) -> Protocol:
 
 
 DATASET = Dataset(
-    format=named_format(
-        "smarthome",
-        "Toyota Smarthome (trimmed), poses in the image",
-        _NAME,
-        "*_p[0-9][0-9]_r[0-9][0-9]_v[0-9][0-9]_c[0-9][0-9]*.json",
-        "Class_pPP_rRR_vVV_cCC.json",
-        FPS,
-    ),
-    aliases=("toyota", "toyotasmarthome", "toyotasmarthome2d", "smarthome2d"),
+    format=named_format(PUBLISHED, _NAME, image_poses(FPS)),
     annotate_clip=annotate,
-    layout="lcrnet-13",
     fps=FPS,
-    fps_source="assumed: 20 frames per second, as stated for the videos; the files carry no time stamps",
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "cs",
-            "Cross-subject: train on the 11 listed performers, test on the others, 31 classes (Das et al., ICCV "
-            "2019).",
-            by_value("subject", TRAIN_SUBJECTS, None),
-        ),
+        PUBLISHED.protocol("cs", by_value("subject", TRAIN_SUBJECTS, None)),
         _cross_view("cv1", {1}),
         _cross_view("cv2", {1, 3, 4, 6, 7}),
     ),
-    counts=(PaperCounts("all clips", "Das et al., ICCV 2019; OR-VPE, section IV (18 performers)", 16_115, 31, 18),),
-    missing_joints=MISSING,
-    licence="academic research only, by agreement with the authors; no redistribution",
-    homepage="https://project.inria.fr/toyotasmarthome/",
-    citation="Das, Dai, Koperski, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome: Real-World Activities "
-    "of Daily Living. ICCV 2019.",
-    provenance=PROVENANCE,
-    remarks="Labels are numbered as in the cross-subject protocol; for the order of the cross-view protocols call "
-    'motionhub.data.datasets.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
-    column_notes={"camera": "camera 1..7", "setup": "unknown in this dataset (-1)"},
+    **PUBLISHED.fields(),
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthome3d",))

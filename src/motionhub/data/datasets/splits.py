@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import listed_clips
+from motionhub.data.datasets.dataset import Published
 from motionhub.data.datasets.protocols import Protocol
 
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a slow import
 
 
 # Clips of each class, all cameras and performers (Das et al., ICCV 2019; UNIK's data generation).
-SMARTHOME_CLIPS = listed_clips("smarthome")
+SMARTHOME_CLIPS = Published("smarthome").clips
 ENOUGH = 1000
 # As in UNIK, for the cross-view protocols: name -> class -> copies of each training clip in an epoch.
 REPETITIONS: dict[str, dict[str, int]] = {

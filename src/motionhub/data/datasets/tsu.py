@@ -1,16 +1,13 @@
 """Toyota Smarthome Untrimmed: LCR-Net poses of long videos, and lists of actions that may overlap."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published
 from motionhub.data.datasets.lcrnet_poses import (
     IMAGE_SIZE,
-    MISSING,
-    PROVENANCE,
     UNIT_REMARK,
     image_poses,
     in_space,
@@ -26,7 +23,8 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("tsu")
+PUBLISHED = Published("tsu")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 20.0
 # Protocol -> its list, in the order of the digits of `setup`.
 LISTS = {"cs": "smarthome_CS_51.json", "cv": "smarthome_CV_51.json"}
@@ -119,53 +117,16 @@ def is_clip(path: Path) -> bool:
 
 
 DATASET = Dataset(
-    format=replace(
-        named_format(
-            "tsu",
-            "Toyota Smarthome Untrimmed, poses in the image",
-            _NAME,
-            "P[0-9][0-9]T[0-9][0-9]C[0-9][0-9]*",
-            "PppTttCcc.json",
-            FPS,
-        ),
-        read=checked(read),
-    ),
-    aliases=("smarthomeuntrimmed", "toyotasmarthomeuntrimmed"),
+    format=named_format(PUBLISHED, _NAME, read),
     annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=tuple(LISTS.values()),
-    layout="lcrnet-13",
     fps=FPS,
-    fps_source="assumed: 20 frames per second, as stated for the videos; the files carry no time stamps",
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
         by_setup("cs", f"Cross-subject: {_LISTED.format(LISTS['cs'])}", {10, 11, 12}, {20, 21, 22}),
         by_setup("cv", f"Cross-view: {_LISTED.format(LISTS['cv'])}", {1, 11, 21}, {2, 12, 22}),
     ),
-    counts=(
-        PaperCounts(
-            "all videos",
-            "Dai et al., TPAMI 2022; the authors' lists",
-            536,
-            51,
-            splits={"cs": (351, 185), "cv": (369, 167)},
-        ),
-    ),
-    missing_joints=MISSING,
-    licence="academic research only, by agreement with the authors; no redistribution",
-    homepage="https://project.inria.fr/toyotasmarthome/",
-    citation="Dai, Das, Sharma, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome Untrimmed: Real-World "
-    "Untrimmed Videos for Activity Detection. TPAMI 2022.",
-    provenance=PROVENANCE,
-    remarks="Several actions may happen at once: frame_labels_of(row, num_classes=51) of motionhub.skeletons.rows "
-    "gives them by frame. As in the authors' code a frame has an action where start < time < end, and an action "
-    "without a frame strictly inside is left out",
-    column_notes={
-        "label": "-1: several actions, see the segments",
-        "camera": "camera 1..7",
-        "setup": "two digits, the subset in the cross-subject and the cross-view list: 1 training, 2 testing, 0 not "
-        "listed",
-    },
+    **PUBLISHED.fields(),
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthomeuntrimmed3d",), read_3d)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.files import name_parts, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("uav-human")
 NUM_CLASSES = 155
 CLASS_NAMES = tuple(f"action {number}" for number in range(NUM_CLASSES))
 FPS = 30.0
@@ -58,22 +58,9 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="uav-human",
-        title="UAV-Human",
-        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=checked(read),
-        container="text",
-        signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 17, 17 "
-        "lines of 12",
-        pattern="P[0-9]*S[0-9]*G[0-9]*B[0-9]*H[0-9]*UC*LC*A*R*_*.txt",
-    ),
-    aliases=("uav",),
+    format=PUBLISHED.format(lambda path, head: has_bodies(head, NUM_JOINTS), read),
     annotate_clip=annotate,
-    layout="coco-17",
     fps=FPS,
-    fps_source="assumed: 30 frames per second; the files carry no time stamps",
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=tuple(
         Protocol(
@@ -84,14 +71,5 @@ DATASET = Dataset(
         )
         for number, subjects in enumerate(UAV_TRAIN_SUBJECTS, start=1)
     ),
-    # The thesis states 22,476 in the text and 21,224 in table 2.1.
-    counts=(PaperCounts("labelled clips", "Li et al., CVPR 2021; thesis, section 2.1", 22_476, 155, 119),),
-    missing_joints="a joint at exactly (0, 0), or of a body absent from the frame, becomes missing",
-    licence="academic research only, by agreement with the authors; no redistribution",
-    homepage="https://github.com/SUTDCV/UAV-Human",
-    citation="Li, Liu, Zhang, Ni, Wang, Li: UAV-Human: A Large Benchmark for Human Behavior Understanding with "
-    "Unmanned Aerial Vehicles. CVPR 2021.",
-    remarks="Implemented from a description of the format, not tested on published files: verify unit and image size "
-    "on the first clips. The actions are numbered as in the file names, without titles",
-    column_notes={"setup": "the S number in the file name", "camera": "unknown in this dataset (-1)"},
+    **PUBLISHED.fields(),
 )

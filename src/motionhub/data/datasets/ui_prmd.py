@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("ui-prmd")
+PUBLISHED = Published("ui-prmd")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 22
 ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "correct")
@@ -84,35 +84,13 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="ui-prmd",
-        title="UI-PRMD: University of Idaho Physical Rehabilitation Movement Data (Kinect)",
-        matches=matches,
-        read=checked(read),
-        container="binary",
-        signature="NumPy archive with frames (frames x 22 x 3), scale_cm, offsets, movement, subject, episode, "
-        "correct",
-        pattern="uiprmd_kinect*.npz",
-    ),
-    aliases=("prmd", "uiprmdkinect"),
+    format=PUBLISHED.format(matches, read),
     annotate_all=annotate_all,
-    layout="ui-prmd-22",
     fps=FPS,
-    fps_source="the Kinect delivers 30 frames per second; the file carries no time stamps",
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         odd_subjects(),
         *leave_one_out("subject", {subject: str(subject) for subject in range(1, 11)}, "subject"),
     ),
-    counts=(PaperCounts("all episodes", "Vakanski et al., Data 2018, from general knowledge", None, 10, 10),),
-    missing_joints="the format does not mark missing joints",
-    licence="research use; no licence text comes with the file, see the home page before redistributing",
-    homepage="https://webpages.uidaho.edu/ui-prmd/",
-    citation="Vakanski, Jun, Paul, Baker: A Data "
-    "Set of Human Body Movements for Physical Rehabilitation Exercises. Data 3(1), 2018.",
-    remarks="Positions by forward kinematics of the published angles, converted from centimetres to metres",
-    provenance="Not read from the authors' text files of joint angles, but from one `.npz` of positions that a third "
-    "party computed from them (arrays `frames`, `scale_cm`, `offsets`, `movement`, `subject`, `episode`, `correct`)",
-    column_notes={"setup": "1 performed correctly, 0 incorrectly", "camera": "a single camera (-1)"},
+    **PUBLISHED.fields(),
 )

@@ -3,16 +3,16 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
-from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.protocols import EVEN, ODD, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("utd-mhad")
+PUBLISHED = Published("utd-mhad")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton")
 
@@ -36,34 +36,10 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="utd-mhad",
-        title="UTD Multimodal Human Action Dataset (UTD-MHAD)",
-        matches=lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path),
-        read=checked(read),
-        container="mat",
-        signature="MATLAB file with d_skel (20 x 3 x frames)",
-        pattern="a*_s*_t*_skeleton.mat",
-    ),
-    aliases=("utd", "mhad"),
+    format=PUBLISHED.format(lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path), read),
     annotate_clip=annotate,
-    layout="utd-mhad-20",
     fps=FPS,
-    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
-    unit="metre",
     class_names=CLASS_NAMES,
-    protocols=(
-        Protocol(
-            "cross-subject",
-            "Train on subjects 1, 3, 5, 7, test on 2, 4, 6, 8 (Chen et al., ICIP 2015).",
-            by_value("subject", ODD, EVEN),
-        ),
-    ),
-    counts=(PaperCounts("all clips", "Chen et al., ICIP 2015, from general knowledge", 861, 27, 8),),
-    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="research use; no licence text comes with the files, see the home page before redistributing",
-    homepage="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
-    citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action Recognition Utilizing a "
-    "Depth Camera and a Wearable Inertial Sensor. ICIP 2015.",
-    column_notes={"camera": "a single camera (-1)"},
+    protocols=(PUBLISHED.protocol("cross-subject", by_value("subject", ODD, EVEN)),),
+    **PUBLISHED.fields(),
 )

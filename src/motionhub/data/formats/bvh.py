@@ -19,7 +19,7 @@ import numpy as np
 from motionhub.data.formats.files import bad_file, numbers_of, read_text
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, rate_of
 from motionhub.data.formats.writing import Writer, check_body_in_metres
-from motionhub.skeletons.joint_names import named_joints, own_names, record_names
+from motionhub.skeletons.joint_names import VOCABULARY, joint_name, named_joints, record_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -96,9 +96,15 @@ def _order(layout: SkeletonLayout, names: tuple[str, ...], own: tuple[str, ...])
 
 
 def own_layout(joints: list[Joint]) -> SkeletonLayout:
-    """The hierarchy as a layout; names of joints are translated where any limb is known."""
+    """The hierarchy as a layout; names of joints are translated where any limb is known.
+
+    A name whose joint another name has already, such as Neck1 beside Neck, stays as it is.
+    """
     given = [joint.name for joint in joints]
-    names = own_names(given) if any(each and "_" in each for each in named_joints(given).values()) else given
+    found, spelled = named_joints(given), [joint_name(name) for name in given]
+    names = given
+    if any(joint and "_" in joint for joint in found.values()):
+        names = [found[name] or (name if own in VOCABULARY else own) for name, own in zip(given, spelled, strict=True)]
     names = names if len({*names}) == len(names) else given
     bones = tuple((names[row], names[joint.parent]) for row, joint in enumerate(joints) if joint.parent >= 0)
     return SkeletonLayout(f"bvh-{len(names)}", tuple(names), bones, root=names[0])

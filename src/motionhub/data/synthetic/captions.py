@@ -24,27 +24,10 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 LAYOUT = "smarthome-15"
 # A verb followed by one of these is another verb.
-PARTICLES = frozenset(
-    [
-        "up",
-        "down",
-        "on",
-        "off",
-        "in",
-        "out",
-        "over",
-        "back",
-        "away",
-        "together",
-        "apart",
-        "under",
-        "to",
-        "for",
-        "with",
-        "into",
-        "onto",
-    ]
-)
+PARTICLES = {
+    *("up", "down", "on", "off", "in", "out", "over", "back", "away"),
+    *("together", "apart", "under", "to", "for", "with", "into", "onto"),
+}
 # Bodies and cameras that 3-D clips are drawn from; seconds of a row (longer clips are cut at a random place).
 RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll=8.0)
 WINDOW = (2.0, 4.0)

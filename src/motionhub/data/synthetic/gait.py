@@ -22,10 +22,11 @@ def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 
     """The track of a body that follows `channels` from the origin; step phase 0 is the left heel strike."""
     times = np.arange(len(channels["speed"])) / fps
     yaw = np.radians(channels["turn"])
-    path = _path(channels["speed"], yaw, fps)
+    forward = np.stack([np.sin(yaw), np.cos(yaw)], axis=-1)
+    velocity = channels["speed"][:, None] * forward
+    path = np.concatenate([np.zeros((1, 2)), np.cumsum((velocity[1:] + velocity[:-1]) / 2, axis=0) / fps])
     moving = channels["speed"][channels["speed"] > 0.2]
     cycle = step_cycle(float(moving.mean())) if len(moving) else 1.0
-    forward = np.stack([np.sin(yaw), np.cos(yaw)], axis=-1)
     steps = {side: _steps(body, times, path, yaw, cycle, start_phase + _PHASE[side], side) for side in SIDES}
     toes, foot_pitch = {}, {}
     lying = body.hip_drop + 0.04  # the hip joints of a lying body are above the floor
@@ -56,13 +57,6 @@ def smooth_height_limit(body: Body, track: BodyTrack, fps: float) -> np.ndarray:
     excess = np.maximum(track.height - reachable_height(body, track), 0.0)
     widened = maximum_filter1d(excess, 2 * radius + 1, mode="nearest")
     return track.height - gaussian_filter1d(widened, radius / 2, radius=radius, mode="nearest")
-
-
-def _path(speed: np.ndarray, yaw: np.ndarray, fps: float) -> np.ndarray:
-    """`(T, 2)` x and z: speed integrated along the heading, trapezoids."""
-    velocity = speed[:, None] * np.stack([np.sin(yaw), np.cos(yaw)], axis=-1)
-    moved = np.cumsum((velocity[1:] + velocity[:-1]) / 2, axis=0) / fps
-    return np.concatenate([np.zeros((1, 2)), moved])
 
 
 def _steps(

@@ -16,28 +16,9 @@ from typing import Any
 import numpy as np
 
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in [
-        "mp4",
-        "m4v",
-        "mov",
-        "avi",
-        "mkv",
-        "webm",
-        "mpg",
-        "mpeg",
-        "ts",
-        "mts",
-        "m2ts",
-        "wmv",
-        "flv",
-        "3gp",
-        "ogv",
-        "gif",
-    ]
-)
-IMAGE_SUFFIXES = frozenset(f".{name}" for name in ["png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff", "ppm"])
+_MPEG = ("mp4", "m4v", "mov", "mpg", "mpeg", "ts", "mts", "m2ts", "3gp")
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in (*_MPEG, "avi", "mkv", "webm", "wmv", "flv", "ogv", "gif"))
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in ("png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff", "ppm"))
 # Tolerance of even time stamps, as a share of a frame's duration; containers round to milliseconds.
 _UNEVEN = 0.5
 _NO_STAMP = np.iinfo(np.int64).min

@@ -48,12 +48,7 @@ def body_height(sequence: SkeletonSequence) -> float:
 
 
 def draw_body(
-    sequence: SkeletonSequence,
-    frames: Sequence[int],
-    cameras: Sequence[Camera],
-    *,
-    up: str = "y",
-    size: int = 128,
+    sequence: SkeletonSequence, frames: Sequence[int], cameras: Sequence[Camera], *, up: str = "y", size: int = 128
 ) -> list[list[BodyImages]]:
     """Images `[frame][camera]` of the first person; the border is 0.6 body heights from the middle.
 

@@ -99,12 +99,7 @@ class PairMaker:
     """
 
     def __init__(
-        self,
-        motions: Sequence[SkeletonSequence],
-        num_frames: int,
-        *,
-        ranges: PairRanges | None = None,
-        seed: int = 0,
+        self, motions: Sequence[SkeletonSequence], num_frames: int, *, ranges: PairRanges | None = None, seed: int = 0
     ) -> None:
         short = [index for index, motion in enumerate(motions) if motion.num_frames < num_frames]
         if len(motions) < 2 or num_frames < 1 or short:

@@ -29,7 +29,7 @@ from motionhub.metrics.agreement import (
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import TrainingRecipe, option
-from motionhub.training.dataset import ClipDataset, with_index
+from motionhub.training.dataset import ClipDataset, ClipProcessor, with_index
 from motionhub.training.trainer import train
 
 
@@ -256,7 +256,7 @@ def collate_scored(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def frozen_features(model: Any, processor: Any, dataset: Dataset, batch_size: int = 64) -> list[Tensor]:
+def frozen_features(model: Any, processor: ClipProcessor, dataset: Dataset, batch_size: int = 64) -> list[Tensor]:
     """`model.frame_features` of every clip at test time, `(frames, channels)` each."""
     clips, found = ClipDataset(dataset, processor, training=False), list[Tensor]()
     for batch in _batches(model.eval(), clips, batch_size, collate_skeletons):
@@ -282,7 +282,11 @@ def _batches(model: Any, clips: Any, batch_size: int, collate: Any) -> Iterator[
 
 
 def scores_of_fold(
-    make_model: Callable[[], Any], processor: Any, trained: ScoredClips, tested: ScoredClips, recipe: TrainingRecipe
+    make_model: Callable[[], Any],
+    processor: ClipProcessor,
+    trained: ScoredClips,
+    tested: ScoredClips,
+    recipe: TrainingRecipe,
 ) -> np.ndarray:
     """The scores of the held-out clips by a new model, trained on the others."""
     set_seed(recipe.seed)
@@ -293,7 +297,7 @@ def scores_of_fold(
 
 def evaluate_movement_quality(
     make_model: Callable[[], Any],
-    processor: Any,
+    processor: ClipProcessor,
     dataset: Dataset,
     recipe: TrainingRecipe,
     *,
@@ -340,7 +344,7 @@ def evaluate_movement_quality(
 
 def train_on_everybody(
     make_model: Callable[[], Any],
-    processor: Any,
+    processor: ClipProcessor,
     dataset: Dataset,
     recipe: TrainingRecipe,
     column: str | None = None,

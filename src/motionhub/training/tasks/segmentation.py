@@ -17,6 +17,7 @@ from transformers import AutoConfig, PreTrainedModel
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation import FrameScores, segmentation_report
 from motionhub.processing.collate import collate_skeletons
+from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import frame_labels_of
 from motionhub.training.arguments import RunArguments, TrainingRecipe, option
 from motionhub.training.dataset import INPUTS, ClipDataset, class_names_of, with_index
@@ -97,8 +98,8 @@ def train_segmentation(
     model, processor = prepare_start(arguments, recipe, chosen[0], model_class)
     processor = frame_processor(processor, options.window)
     if options.labels != "auto":
-        kind = "single" if options.labels == "exclusive" else "multi"
-        model.config.problem_type = f"{kind}_label_classification"
+        exclusive = options.labels == "exclusive"
+        model.config.problem_type = "single_label_classification" if exclusive else "multi_label_classification"
     windows: Any = {"per_person": options.per_person, "windows_per_clip": options.windows_per_clip}
     clips = FrameLabelDataset(chosen[0], processor, training=True, seed=recipe.seed, **windows)
     if model.exclusive and clips.overlapping:
@@ -128,7 +129,7 @@ class FrameLabelDataset(ClipDataset):
 
     Args:
         dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
-        processor: has `process(sequence, training=, generator=, frame_labels=)`, e.g. a SkeletonProcessor.
+        processor: samples the labels with the frames.
         training: True takes windows and augments at random; False is deterministic.
         seed: of windows and augmentation.
         windows_per_clip: windows of every clip in an epoch; by default as many as cover the clip.
@@ -140,10 +141,12 @@ class FrameLabelDataset(ClipDataset):
             evaluation.
     """
 
+    processor: SkeletonProcessor
+
     def __init__(
         self,
         dataset: Dataset,
-        processor: Any,
+        processor: SkeletonProcessor,
         *,
         training: bool,
         seed: int = 0,
@@ -255,7 +258,7 @@ def with_background(dataset: Dataset) -> Dataset:
     return dataset.cast_column("label", ClassLabel(names=[*names, BACKGROUND]))
 
 
-def frame_processor(processor: Any, window: int | None = None) -> Any:
+def frame_processor(processor: SkeletonProcessor, window: int | None = None) -> SkeletonProcessor:
     """The processor with windows of `window` frames, and with every frame at test time."""
     if window is not None and window < 1:
         raise ValueError(f"window must be at least 1 frame, got {window}.")
@@ -343,7 +346,7 @@ class SegmentationEvaluation:
 
 def evaluate_segmentation(
     model: PreTrainedModel,
-    processor: Any,
+    processor: SkeletonProcessor,
     dataset: Dataset,
     *,
     per_person: bool = False,

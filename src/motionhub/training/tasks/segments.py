@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.dataset import ClipDataset
+from motionhub.training.dataset import ClipDataset, ClipProcessor
 
 
 class SegmentDataset(ClipDataset):
@@ -19,7 +19,7 @@ class SegmentDataset(ClipDataset):
 
     Args:
         dataset: rows with the columns of `motionhub.skeletons.rows`.
-        processor: has `process(sequence, training=, generator=)`.
+        processor: turns a row's sequence into inputs.
         seconds: length of a segment; a shorter clip is taken whole.
         seed: of positions and augmentation.
 
@@ -28,7 +28,7 @@ class SegmentDataset(ClipDataset):
     """
 
     def __init__(
-        self, dataset: Dataset, processor: Any, *, num_segments: int = 4, seconds: float = 1.0, seed: int = 0
+        self, dataset: Dataset, processor: ClipProcessor, *, num_segments: int = 4, seconds: float = 1.0, seed: int = 0
     ) -> None:
         if num_segments < 1 or not seconds > 0 or not len(dataset):
             raise ValueError(
