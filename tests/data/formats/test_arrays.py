@@ -163,3 +163,12 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(tmp_path, poi
             assert read(path, **TOLD)[0].num_joints == 17
         except ValueError as error:
             assert "\n" not in str(error) and path.name in str(error)
+
+
+def test_the_raw_output_of_movenet_is_named_with_the_line_that_saves_it(tmp_path):
+    array = np.random.default_rng(0).random((5, 1, 1, 17, 3))
+    np.save(tmp_path / "raw.npy", array)
+    message = read_error(tmp_path / "raw.npy", layout="coco-17", fps=30, unit="normalised")
+    assert "raw = array.reshape(-1, 17, 3), keypoints=raw[..., 1::-1] and confidence=raw[..., 2]" in message
+    raw = array.reshape(-1, 17, 3)
+    np.testing.assert_array_equal(raw[..., 1::-1], array[:, 0, 0][..., [1, 0]])

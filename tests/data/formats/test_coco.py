@@ -168,15 +168,6 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, conten
     assert refused > 20
 
 
-@pytest.mark.parametrize("image", [int, name_of])
-def test_every_third_frame_of_30_per_second_is_a_clip_of_10(write, image):
-    path = write([result(image(frame), 10 + frame) for frame in (0, 3, 6, 12)])
-    with pytest.warns(FileNote, match="one in 3 frames of 30 per second: a clip of 10 frames per second"):
-        (clip,) = read(path, fps=30)
-    assert (clip.fps, clip.num_frames) == (10, 5)
-    assert clip.joint_mask[0, :, 0].tolist() == [True, True, True, False, True]
-
-
 # Several recordings, flags, other programs' numbers of joints
 
 
@@ -314,3 +305,12 @@ def test_the_category_of_the_people_names_the_joints(write):
     assert read(write(content), fps=30)[0].layout.name == "coco-17"
     content["annotations"][0]["category_id"] = 2
     assert "people of several categories" in read_error(write(content), fps=30)
+
+
+@pytest.mark.parametrize("image", [int, name_of])
+def test_every_third_frame_of_30_per_second_is_a_clip_of_10(write, image):
+    path = write([result(image(frame), 10 + frame) for frame in (0, 3, 6, 12)])
+    with pytest.warns(FileNote, match="one in 3 frames of 30 per second: a clip of 10 frames per second"):
+        (clip,) = read(path, fps=30)
+    assert (clip.fps, clip.num_frames) == (10, 5)
+    assert clip.joint_mask[0, :, 0].tolist() == [True, True, True, False, True]

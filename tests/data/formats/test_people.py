@@ -212,6 +212,14 @@ def test_numbers_leave_room_for_absent_frames(write):
     assert clip.joint_mask.any(axis=(0, 2)).tolist() == [True, True, False, False, True]
 
 
+def test_every_third_frame_of_30_per_second_is_a_clip_of_10(write):
+    path = write([{"frame": number, "instances": [mmpose(0, 0)]} for number in (0, 3, 6, 12)])
+    with pytest.warns(FileNote, match="one in 3 frames of 30 per second"):
+        (clip,) = read(path, **RATE)
+    assert clip.fps == 10
+    assert clip.joint_mask.any(axis=(0, 2)).tolist() == [True, True, True, False, True]
+
+
 def test_time_stamps_far_apart_cannot_ask_for_gigabytes(write):
     stamps = np.cumsum([0, *[0.04] * 200, *[3000.0] * 60]).tolist()
     assert "not the frames of one recording" in read_error(

@@ -171,26 +171,6 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, points
     assert refused > 50
 
 
-def test_one_person_may_come_without_the_axis_of_people(write):
-    points = np.random.default_rng(0).uniform(1, 9, (6, 17, 2))
-    entry = annotation(points[None]) | {"keypoint": points, "keypoint_score": np.full((6, 17), 0.5)}
-    (clip,) = read(write([entry]), **TOLD)
-    np.testing.assert_allclose(clip.keypoints, points[None], rtol=1e-6)
-    assert clip.up == "-y"
-
-
-def test_a_third_column_in_pixels_is_asked_about(write):
-    path = write([annotation(np.ones((1, 6, 17, 3)))])
-    message = read_error(path, unit="pixel", **TOLD)
-    assert "third is ambiguous" in message and "keypoint[..., 2] as keypoint_score" in message
-    assert read(path, unit="metre", **TOLD)[0].num_dims == 3
-
-
-def test_another_count_of_frames_is_noted(write):
-    with pytest.warns(FileNote, match="keypoint has 6 frames, total_frames says 4"):
-        read(write([annotation(np.ones((1, 6, 17, 2)), total_frames=4)]), **TOLD)
-
-
 def test_dumped_predictions_of_mmpose_are_frames_of_people(write):
     points = np.random.default_rng(0).uniform(10, 200, (2, 17, 2)) + np.arange(3)[:, None, None, None]
     points[:, 1] += 600
@@ -217,3 +197,23 @@ def test_dumped_predictions_of_mmpose_are_frames_of_people(write):
     np.testing.assert_allclose(read(write(older), fps=30)[0].keypoints[0], points[:, 0], rtol=1e-6)
     older[0]["image_paths"] = ["a/b.jpg"]
     assert "result 0: expected an image with a number" in read_error(write(older), fps=30)
+
+
+def test_one_person_may_come_without_the_axis_of_people(write):
+    points = np.random.default_rng(0).uniform(1, 9, (6, 17, 2))
+    entry = annotation(points[None]) | {"keypoint": points, "keypoint_score": np.full((6, 17), 0.5)}
+    (clip,) = read(write([entry]), **TOLD)
+    np.testing.assert_allclose(clip.keypoints, points[None], rtol=1e-6)
+    assert clip.up == "-y"
+
+
+def test_a_third_column_in_pixels_is_asked_about(write):
+    path = write([annotation(np.ones((1, 6, 17, 3)))])
+    message = read_error(path, unit="pixel", **TOLD)
+    assert "third is ambiguous" in message and "keypoint[..., 2] as keypoint_score" in message
+    assert read(path, unit="metre", **TOLD)[0].num_dims == 3
+
+
+def test_another_count_of_frames_is_noted(write):
+    with pytest.warns(FileNote, match="keypoint has 6 frames, total_frames says 4"):
+        read(write([annotation(np.ones((1, 6, 17, 2)), total_frames=4)]), **TOLD)

@@ -205,6 +205,9 @@ def _check_axes(path: Path, key: str, points: np.ndarray, unit: str) -> None:
 
 def _reshape(shape: tuple[int, ...]) -> str:
     """The line that brings an array of another usual shape into the expected one."""
+    if shape[1:] == (1, 1, 17, 3):
+        fix = "raw = array.reshape(-1, 17, 3), keypoints=raw[..., 1::-1] and confidence=raw[..., 2]"
+        return f"; of MoveNet (y, x, score in fractions of the image), save {fix} as .npz"
     if len(shape) == 2 and shape[1] >= 6:
         forms = " or ".join(
             f"array.reshape(len(array), {shape[1] // dims}, {dims})" for dims in (2, 3) if shape[1] % dims == 0

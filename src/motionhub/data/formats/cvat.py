@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from motionhub.data.formats.detections import frame_positions
+from motionhub.data.formats.detections import frame_positions, step_of
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, note, read_text
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.data.formats.people import Facts, Person, Program, clip_of_people
@@ -39,7 +39,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     frames: list[list[Person]] = [[] for _ in range(max(places.values()) + 1)]
     for number, person in shown:
         frames[places[number]].append(person)
-    return [clip_of_people(path, frames, Facts(image_size=size), options, Program())]
+    return [clip_of_people(path, frames, Facts(image_size=size, step=step_of(places)), options, Program())]
 
 
 def _root(path: Path) -> ElementTree.Element:

@@ -144,10 +144,15 @@ def frames_of(path: Path, frames: list[int], numbers: list[int], people: list[De
     """The `people` of each frame, by their frame `numbers`, which are among the numbers of all `frames`."""
     positions = frame_positions(path, frames)
     found = NumberedFrames([] for _ in range(max(positions.values()) + 1))
-    found.step = (max(positions) - min(positions)) // max(len(found) - 1, 1) or 1
+    found.step = step_of(positions)
     for number, person in zip(numbers, people, strict=True):
         found[positions[number]].append(person)
     return found
+
+
+def step_of(positions: dict[int, int]) -> int:
+    """How far the frame numbers of neighbouring positions are apart."""
+    return (max(positions) - min(positions)) // max(*positions.values(), 1) or 1
 
 
 def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from motionhub.data.formats.detections import frame_positions
+from motionhub.data.formats.detections import frame_positions, step_of
 from motionhub.data.formats.files import bad_file, list_of, load_json, note
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions, is_number
@@ -48,7 +48,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     for number, (people, _) in zip(order, found, strict=True):
         frames[places[number]] = people
     size = next(iter(sizes)) if len(sizes) == 1 else None
-    return [clip_of_people(path, frames, Facts(image_size=size), options, Program())]
+    return [clip_of_people(path, frames, Facts(image_size=size, step=step_of(places)), options, Program())]
 
 
 def _annotations(task: dict[str, Any]) -> list[dict[str, Any]]:

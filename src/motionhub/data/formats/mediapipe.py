@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of
+from motionhub.data.formats.detections import Detection, NumberedFrames, clip_of
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, note, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, is_number
 from motionhub.data.formats.people import (
@@ -23,7 +23,7 @@ from motionhub.data.formats.people import (
     keyed_by_frame,
     load_document,
     moment_of,
-    positions_of,
+    places_of,
     stamp_key,
     track_of,
     with_key,
@@ -67,8 +67,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     scale = np.ones(3) if world else np.array(size if unit == "pixel" else (1, 1), np.float64)
     moments = [moment_of(frame) if isinstance(frame, dict) else (None, None) for frame in frames]
     stamped = [Frame(f"frame {row}", [], *moment) for row, moment in enumerate(moments)]
-    positions, rate = positions_of(path, stamped, replace(facts, stamps=stamp_key(objects)), options)
-    people: list[list[Detection]] = [[] for _ in range(max(positions) + 1)]
+    positions, rate, step = places_of(path, stamped, replace(facts, stamps=stamp_key(objects)), options)
+    people = NumberedFrames([] for _ in range(max(positions) + 1))
+    people.step = step
     for time, (position, frame) in enumerate(zip(positions, frames, strict=True)):
         found = enumerate(_people(frame, world))
         people[position] = [_person(path, f"frame {time}, person {row}", person, scale) for row, person in found]

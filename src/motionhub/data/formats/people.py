@@ -12,12 +12,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
-from motionhub.data.formats.detections import MAX_PEOPLE, Detection, body_parts, clip_of, frame_positions
+from motionhub.data.formats.detections import (
+    MAX_PEOPLE,
+    Detection,
+    NumberedFrames,
+    body_parts,
+    clip_of,
+    frame_positions,
+    step_of,
+)
 from motionhub.data.formats.files import (
     MAX_JSON_BYTES,
     bad_file,
@@ -158,13 +166,25 @@ class Person:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a document states for all frames; `stamps`: the key of the time stamps, which has their unit."""
+    """What a document states for all frames; `stamps`: the key of the time stamps, which has their unit.
+
+    `step`: how far the numbers of neighbouring frames are apart.
+    """
 
     fps: float | None = None
     image_size: tuple[int, int] | None = None
     names: tuple[str, ...] | None = None
     layout: str | None = None
     stamps: str = ""
+    step: int = 1
+
+
+class Places(NamedTuple):
+    """The place of each frame in the clip, the rate of their time stamps, and the step of their numbers."""
+
+    positions: list[int]
+    rate: float | None = None
+    step: int = 1
 
 
 # Documents
@@ -621,29 +641,14 @@ def clip_of_frames(
     if options.layout is not None:
         layout = options.layout_of(path)
         program = replace(program, joints=(layout.num_joints, layout.num_file_joints or layout.num_joints))
-    positions, rate = positions_of(path, frames, facts, options)
-    options, facts = _at_own_rate(path, frames, positions, options, facts)
-    placed: list[list[Person]] = [[] for _ in range(max(positions) + 1)]
-    for position, frame in zip(positions, frames, strict=True):
+    places = places_of(path, frames, facts, options)
+    placed: list[list[Person]] = [[] for _ in range(max(places.positions) + 1)]
+    for position, frame in zip(places.positions, frames, strict=True):
         placed[position].extend(people_in(path, frame, program))
     _note_left_out(path, frames, program)
-    return clip_of_people(path, placed, replace(facts, fps=facts.fps or rate), options, program)
-
-
-def _at_own_rate(
-    path: Path, frames: list[Frame], positions: list[int], options: ReadOptions, facts: Facts
-) -> tuple[ReadOptions, Facts]:
-    """Frames whose numbers advance by 3 are a clip at a third of the rate of the numbers, which is noted."""
-    numbers = [frame.number for frame in frames if frame.number is not None and frame.stamp is None]
-    if len(numbers) < len(frames) or not any(positions):
-        return options, facts
-    step = (max(numbers) - min(numbers)) // (max(positions) - min(positions))
-    if step < 2:
-        return options, facts
-    fps = options.fps_of(path, facts.fps)
-    text = f"one in {step} frames of {fps:g} per second: a clip of {fps / step:.4g} frames per second."
-    note(path, "frame numbers", text)
-    return replace(options, fps=fps / step), replace(facts, fps=None)
+    return clip_of_people(
+        path, placed, replace(facts, fps=facts.fps or places.rate, step=places.step), options, program
+    )
 
 
 def _note_left_out(path: Path, frames: list[Frame], program: Program) -> None:
@@ -676,7 +681,8 @@ def clip_of_people(
     layout, chosen = _layout(path, people, facts, options, program)
     numbers = _numbered(path, people, max(map(len, frames)))
     several = iter([Detection(*pair, number) for pair, number in zip(chosen, numbers, strict=True)])
-    detected = [[next(several) for _ in row] for row in frames]
+    detected = NumberedFrames([next(several) for _ in row] for row in frames)
+    detected.step = facts.step
     flat = dims == {2}
     if not flat and options.unit is None and program.unit is None:
         call = f'motionhub.read("{path}", unit="metre")'
@@ -690,10 +696,8 @@ def clip_of_people(
     )  # fmt: skip
 
 
-def positions_of(
-    path: Path, frames: list[Frame], facts: Facts, options: ReadOptions
-) -> tuple[list[int], float | None]:
-    """The place of each frame in the clip, and the rate of their time stamps."""
+def places_of(path: Path, frames: list[Frame], facts: Facts, options: ReadOptions) -> Places:
+    """Of the frames: by their time stamps, else by their numbers, else in order."""
     stamps = [frame.stamp for frame in frames if frame.stamp is not None]
     numbers = [frame.number for frame in frames if frame.number is not None]
     if len(frames) > 1 and len({*stamps}) == len(frames):
@@ -703,15 +707,15 @@ def positions_of(
     if len(numbers) < len(frames):
         if numbers:
             note(path, "frame numbers", f"{len(frames) - len(numbers)} frames have none, so their order places them.")
-        return list(range(len(frames))), None
+        return Places(list(range(len(frames))))
     if len({*numbers}) < len(numbers):
         again = next(number for number in numbers if numbers.count(number) > 1)
         raise bad_file(path, f"frame {again}", "two frames have this number; a number is one moment of one recording.")
     places = frame_positions(path, numbers)
-    return [places[number] for number in numbers], None
+    return Places([places[number] for number in numbers], step=step_of(places))
 
 
-def _by_stamps(path: Path, stamps: list[float], facts: Facts, options: ReadOptions) -> tuple[list[int], float | None]:
+def _by_stamps(path: Path, stamps: list[float], facts: Facts, options: ReadOptions) -> Places:
     """Of different time stamps in any order and unit."""
     order = sorted(stamps)
     elapsed = np.array([stamp - order[0] for stamp in order], np.float64)
@@ -721,7 +725,7 @@ def _by_stamps(path: Path, stamps: list[float], facts: Facts, options: ReadOptio
         reason = f"{len(places)} frames lie {elapsed[-1]:g} apart: these are not the frames of one recording"
         raise bad_file(path, "time", f"{reason}.")
     place_of = dict(zip(order, places.tolist(), strict=True))
-    return [place_of[stamp] for stamp in stamps], None if facts.fps else rate
+    return Places([place_of[stamp] for stamp in stamps], None if facts.fps else rate)
 
 
 def _layout(
