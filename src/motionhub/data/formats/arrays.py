@@ -71,7 +71,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     points = nan_at_origin(points) if ssta else points
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
-    layout = options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None)
+    assumed = "coco-17" if ssta else None
+    layout = options.layout_of(path, _stated_layout(path, arrays), assumed, joints=points.shape[-2])
     up = _text(path, arrays, "up")
     if up is None and layout.name == "humanml3d-22":  # as the dataset has them
         up = "y"

@@ -59,7 +59,7 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
     return options.sequence(
         path,
         points,
-        options.layout_of(path),
+        options.layout_of(path, joints=points.shape[2]),
         unit=options.unit_of(path, assumed="pixel" if flat else None),
         image_size=_image_size(path, place, entry) if flat else None,
         confidence=None if scores is None else np.nan_to_num(scores),
@@ -84,7 +84,8 @@ def _frames(path: Path, content: list[Any], options: ReadOptions) -> SkeletonSeq
             raise bad_file(path, f"frame {time}", "expected a list of people with 'keypoints'.")
         frames.append([_person(path, f"frame {time}, person {row}", person) for row, person in enumerate(people)])
     unit = options.unit_of(path, assumed="pixel")
-    return clip_of(path, frames, options, options.layout_of(path), unit=unit, up="-y")
+    joints = next((len(person.points) for people in frames for person in people), None)
+    return clip_of(path, frames, options, options.layout_of(path, joints=joints), unit=unit, up="-y")
 
 
 def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:

@@ -85,7 +85,7 @@ def _clip(
     return options.sequence(
         path,
         nan_at_origin(points) if dims == 2 else points,
-        options.layout_of(path, stated),
+        options.layout_of(path, stated, joints=points.shape[1]),
         unit=options.unit_of(path, "pixel" if dims == 2 else "metre"),
         image_size=_image_size(facts, subject) if dims == 2 else None,
         up="-y" if dims == 2 else None,
