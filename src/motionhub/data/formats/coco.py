@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, Frames, body_parts, clip_of, frames_of, scored_detection
+from motionhub.data.formats.detections import (
+    Detection,
+    Frames,
+    body_parts,
+    clip_of,
+    frames_of,
+    scored_detection,
+    scored_detections,
+)
 from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
 from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
@@ -55,7 +63,7 @@ def clips_of_results(
     if not entries:
         raise bad_file(path, "results", "the list is empty: no person was detected in any frame.")
     numbers = [frame_of(path, place, entry) for place, entry in entries.items()]
-    people = [_person(path, place, entry, track_of(entry)) for place, entry in entries.items()]
+    people = _people(path, entries, track_of)
     joints = len(people[0].points)
     layout = options.layout_of(path, assumed=layouts.get(joints), joints=joints)
     if layout.num_joints < joints and layout.fits(joints):
@@ -68,6 +76,8 @@ def clips_of_results(
     keys = recording_keys(
         [video_of(entry, entry.get("file_name", entry.get("image_id"))) for entry in entries.values()]
     )
+    entries.clear()
+    content.clear()  # parsed JSON takes ten times the memory of the arrays
     clips = []
     for rows in grouped(keys).values():
         found = [numbers[row] for row in rows]
@@ -76,13 +86,29 @@ def clips_of_results(
     return clips
 
 
-def _person(path: Path, place: str, entry: dict[str, Any], track: Any) -> Detection:
-    values = number_array(path, f"{place}.keypoints", entry.get("keypoints"))
+def _people(
+    path: Path, entries: Mapping[str, dict[str, Any]], track_of: Callable[[dict[str, Any]], Any]
+) -> list[Detection]:
+    tracks = [_whole(track_of(entry)) for entry in entries.values()]
+    try:  # all at once, which is ten times as fast
+        values = number_array(path, "keypoints", [entry.get("keypoints") for entry in entries.values()])
+    except ValueError:
+        values = np.zeros(0)
+    if values.ndim == 2 and values.size and values.shape[1] % 3 == 0:
+        return scored_detections(values.reshape(len(values), -1, 3), tracks)
+    each = (_keypoints(path, f"{place}.keypoints", entry.get("keypoints")) for place, entry in entries.items())
+    return [scored_detection(points, track) for points, track in zip(each, tracks, strict=True)]
+
+
+def _keypoints(path: Path, place: str, value: Any) -> np.ndarray:
+    values = number_array(path, place, value)
     if values.ndim != 1 or values.size == 0 or values.size % 3:
-        reason = f"expected x, y and a score of each joint, got an array of shape {values.shape}."
-        raise bad_file(path, f"{place}.keypoints", reason)
-    own = int(track) if isinstance(track, int | float) and track >= 0 and track == int(track) else None
-    return scored_detection(values.reshape(-1, 3), own)
+        raise bad_file(path, place, f"expected x, y and a score of each joint, got an array of shape {values.shape}.")
+    return values.reshape(-1, 3)
+
+
+def _whole(track: Any) -> int | None:
+    return int(track) if isinstance(track, int | float) and track >= 0 and track == int(track) else None
 
 
 def _track(entry: dict[str, Any]) -> Any:
@@ -99,7 +125,7 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> l
         raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
     if len(images) < len(listed):
         raise bad_file(path, "images", f"{len(listed)} images have only {len(images)} different ids.")
-    people = _flagged([_person(path, place, entry, _track(entry)) for place, entry in entries.items()])
+    people = _flagged(_people(path, entries, _track))
     layout, people = _in_layout(path, _names(path, content, list(entries.values()), options), people, options)
     of_image: dict[int, list[Detection]] = {image: [] for image in images}
     for (place, entry), person in zip(entries.items(), people, strict=True):
