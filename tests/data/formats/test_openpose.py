@@ -327,3 +327,8 @@ def test_a_list_of_frames_and_lines_are_a_recording(tmp_path):
     ):
         (clip,) = read(path, fps=30)
         assert clip.joint_mask.all(axis=(0, 2)).tolist() == [True, False, True]
+
+
+def test_an_empty_list_of_frames_is_an_error(tmp_path):
+    path = write_json(tmp_path / "a_000_keypoints.json", [])
+    assert "expected a non-empty list of frames" in error_of(read, path, fps=30)

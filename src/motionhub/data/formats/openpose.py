@@ -99,6 +99,8 @@ def _one_file(path: Path) -> dict[int, tuple[Path, People]]:
 
 def _of_list(path: Path, frames: list[dict[str, Any]]) -> dict[int, tuple[Path, People]]:
     """By their numbers, if each has its own, else in order."""
+    if not frames:
+        raise bad_file(path, "frames", "expected a non-empty list of frames.")
     numbers = [moment_of(frame)[0] for frame in frames]
     known = [number for number in numbers if number is not None]
     places = known if len({*known}) == len(frames) else range(len(frames))
