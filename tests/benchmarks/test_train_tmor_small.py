@@ -5,10 +5,18 @@ import pytest
 from datasets import Dataset
 from helpers import load_script
 
+from motionhub.data.synthetic.generate import ACTIONS
+
 
 @pytest.fixture(scope="module")
 def script():
     return load_script("benchmarks/train_tmor_small.py")
+
+
+def test_recordings_have_a_label_for_every_frame(script):
+    clip, labels = next(script.synthetic_recordings(1))
+    assert len(labels) == clip.num_frames and set(labels) <= {*range(len(ACTIONS)), -1}
+    assert len(np.unique(labels)) > 2
 
 
 def test_the_calibration_error_of_scores_that_mean_what_they_say_is_small(script):

@@ -28,7 +28,13 @@ def test_a_bare_array_needs_everything_and_says_so_one_by_one(tmp_path, points):
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     for name in TOLD:
         message = read_error(path, **{key: value for key, value in TOLD.items() if key != name})
-        assert f"{name}: the file does not state it; call motionhub.read(" in message
+        assert f"{name}: the file does not state it" in message and "call motionhub.read(" in message
+
+
+def test_a_missing_layout_is_asked_for_with_all_layouts_of_as_many_joints(tmp_path):
+    np.save(tmp_path / "clip.npy", np.ones((4, 22, 3)))
+    message = read_error(tmp_path / "clip.npy", fps=30, unit="metre")
+    assert "has 22 joints a person" in message and '"smpl-22"' in message and '"bandai-22"' in message
 
 
 def test_fortran_order_integers_and_people_are_kept(tmp_path):
