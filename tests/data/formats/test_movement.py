@@ -1,7 +1,6 @@
 """Exchange with `movement`: dimensions and names of its datasets, there and back the same."""
 
 import sys
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,22 +9,7 @@ import motionhub
 from motionhub.data.synthetic.generate import Scene, generate
 
 
-class Dataset(dict):
-    """As much of `xarray.Dataset` as is used, so that the tests do not need the package."""
-
-    def __init__(self, variables, coords, attrs):
-        super().__init__(
-            {name: SimpleNamespace(dims=dims, values=np.asarray(values)) for name, (dims, values) in variables.items()}
-        )
-        self.coords = {name: SimpleNamespace(values=np.asarray(values)) for name, values in coords.items()}
-        self.attrs = attrs
-
-
-@pytest.fixture(autouse=True)
-def xarray(monkeypatch):
-    module = ModuleType("xarray")
-    module.Dataset = Dataset
-    monkeypatch.setitem(sys.modules, "xarray", module)
+xarray = pytest.importorskip("xarray")
 
 
 def clip(**changes):
@@ -62,11 +46,11 @@ def test_there_and_back_is_the_same_sequence(scored, up):
 def foreign(**changes):
     """As `movement` makes one of a DeepLabCut file; newer versions say keypoint and individual."""
     parts = {
-        "variables": {"position": (("individual", "keypoint", "space", "time"), np.arange(24.0).reshape(2, 2, 2, 3))},
+        "data_vars": {"position": (("individual", "keypoint", "space", "time"), np.arange(24.0).reshape(2, 2, 2, 3))},
         "coords": {"space": ["x", "y"], "keypoint": ["nose", "LHip"], "individual": ["Ann", "Bob"]},
         "attrs": {"fps": 25.0, "time_unit": "seconds", "source_software": "DeepLabCut"},
     }
-    return Dataset(**{**parts, **changes})
+    return xarray.Dataset(**{**parts, **changes})
 
 
 def test_a_dataset_of_movement_in_any_order_of_dimensions_is_pixels():
@@ -82,9 +66,9 @@ def test_what_a_dataset_lacks_or_contradicts_is_an_error_in_one_line():
     with pytest.raises(ValueError, match="states fps 25, but fps 50"):
         motionhub.from_movement(foreign(), fps=50)
     with pytest.raises(ValueError, match="expected the dimensions"):
-        motionhub.from_movement(foreign(variables={"position": (("time", "space"), np.zeros((3, 2)))}))
+        motionhub.from_movement(foreign(data_vars={"position": (("time", "space"), np.zeros((3, 2)))}))
     with pytest.raises(ValueError, match="position: expected a variable of this name"):
-        motionhub.from_movement(foreign(variables={}))
+        motionhub.from_movement(foreign(data_vars={}))
     with pytest.raises(ValueError, match="expected x, y or x, y, z"):
         motionhub.from_movement(foreign(coords={"space": ["rho", "phi"], "keypoint": ["a", "b"]}))
 
