@@ -83,6 +83,12 @@ def test_an_earlier_name_warns_and_is_the_class_of_today():
     assert motionhub.auto.RetargetNet is motionhub.RetargetNetModel  # as `auto_map` of saved checkpoints names it
 
 
+@pytest.mark.parametrize(("old", "new"), [("agreement", "pose_agreement"), ("poses_at", "labelled_frames")])
+def test_an_earlier_name_of_a_function_warns_and_is_the_one_of_today(old, new):
+    with pytest.warns(FutureWarning, match=f"motionhub.{new}"):
+        assert getattr(motionhub, old) is getattr(motionhub, new)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Unikk'"):
         motionhub.Unikk  # noqa: B018

@@ -120,12 +120,12 @@ if TYPE_CHECKING:
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.poses.self_training import fit_anchor_poses as fit_anchor_poses
     from motionhub.poses.self_training import held_out as held_out
+    from motionhub.poses.self_training import labelled_frames as labelled_frames
     from motionhub.poses.self_training import noisy_copies as noisy_copies
-    from motionhub.poses.self_training import poses_at as poses_at
     from motionhub.poses.self_training import pseudo_labels as pseudo_labels
     from motionhub.poses.students import HeatmapStudent as HeatmapStudent
     from motionhub.poses.students import LcrNetStudent as LcrNetStudent
-    from motionhub.poses.students import agreement as agreement
+    from motionhub.poses.students import pose_agreement as pose_agreement
     from motionhub.poses.students import self_training_recipe as self_training_recipe
     from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
     from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
@@ -198,6 +198,8 @@ _RENAMED = {
     "PictureProcessor": "PersonImageProcessor",
     "PosturePictureProcessor": "PostureImageProcessor",
     "RetargetNet": "RetargetNetModel",
+    "agreement": "pose_agreement",
+    "poses_at": "labelled_frames",
 }
 
 

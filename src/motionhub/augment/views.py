@@ -17,6 +17,10 @@ class CameraRanges:
         distance: of the camera from the origin; None: weak perspective.
         nearest: joints nearer to the camera than this, or behind it, are not visible (the camera may be inside the
             body).
+
+    Examples:
+        >>> motionhub.CameraRanges(azimuth=90.0, distance=None).azimuth
+        90.0
     """
 
     azimuth: float = 180.0

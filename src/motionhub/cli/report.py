@@ -16,7 +16,12 @@ _WRITE_FLAGS = {"format": "--to", "person": "--person INDEX", "project": "--proj
 
 
 def handle_cli_errors(run: Callable[[], int | None]) -> int:
-    """Runs a command; returns its exit status. Bad input is one line on stderr and status 2, not a traceback."""
+    """Runs a command; returns its exit status. Bad input is one line on stderr and status 2, not a traceback.
+
+    Examples:
+        >>> motionhub.handle_cli_errors(lambda: 0)
+        0
+    """
     warnings.showwarning = _show_warning
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -18,6 +18,13 @@ class PairRanges:
         bone_factor: least and greatest factor of a limb's bones.
         azimuth, elevation, roll: of the cameras.
         distance: least and greatest distance of the cameras in the recording's unit; None: weak perspective.
+
+    Examples:
+        >>> import numpy as np
+        >>> ranges = motionhub.PairRanges(bone_factor=(0.5, 2.0))
+        >>> factors = ranges.draw_body(np.random.default_rng(0))
+        >>> all(0.5 <= factor <= 2.0 for factor in factors.values())
+        True
     """
 
     bone_factor: tuple[float, float] = (0.7, 1.4)

@@ -25,6 +25,13 @@ class SegmentDataset(ClipDataset):
 
     Raises:
         ValueError: no rows, or numbers that are not positive.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> clips = motionhub.SegmentDataset(dataset, processor, num_segments=2, seconds=0.5)
+        >>> len(clips[0]["segments"])
+        2
     """
 
     def __init__(
@@ -57,7 +64,15 @@ def cut(sequence: SkeletonSequence, start: int, frames: int) -> SkeletonSequence
 
 
 def collate_segments(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """Model inputs and `start_seconds` of all first segments, then of all second ones, and so on."""
+    """Model inputs and `start_seconds` of all first segments, then of all second ones, and so on.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> clips = motionhub.SegmentDataset(dataset, processor, num_segments=2)
+        >>> motionhub.collate_segments([clips[0], clips[1]])["start_seconds"].shape
+        torch.Size([4])
+    """
     if len({len(item["segments"]) for item in items}) != 1:
         raise ValueError("All clips of a batch must have as many segments: use one num_segments.")
     samples = [item["segments"][place] for place in range(len(items[0]["segments"])) for item in items]
