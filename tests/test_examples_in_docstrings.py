@@ -16,12 +16,10 @@ PUBLIC = sorted(
     for name in motionhub.__all__
     if inspect.isfunction(getattr(motionhub, name)) or inspect.isclass(getattr(motionhub, name))
 )
-NEEDS = {
-    **dict.fromkeys(("animate", "animate_side_by_side", "draw_frame", "draw_layout", "plot_attention"), "PIL"),
-    **dict.fromkeys(("plot_dependencies", "plot_ribbon", "skeleton_strip"), "PIL"),
-    **dict.fromkeys(("open_video", "VideoDataset", "VideoSegments"), "av"),
-    **dict.fromkeys(("LcrNetModel", "LcrNetStudent", "VideoBackboneModel"), "torchvision"),
-}
+DRAWN = {"animate", "animate_side_by_side", "draw_frame", "draw_layout", "plot_attention", "plot_dependencies"}
+DRAWN |= {"plot_ribbon", "skeleton_strip"}
+OF_VIDEOS = {"open_video", "VideoDataset", "VideoSegments"}  # of a drawn one
+OF_TORCHVISION = {"LcrNetModel", "LcrNetStudent", "VideoBackboneModel"}
 # Their examples are shown and not run.
 NOT_RUN = {
     "evaluate_movement_quality": "one training per subject",
@@ -36,10 +34,13 @@ NOT_RUN = {
 }
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.towers("torchvision") if name in OF_TORCHVISION else ()) for name in PUBLIC],
+)
 def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name], exc_type=ImportError)
+    for package in ("PIL",) * (name in DRAWN | OF_VIDEOS) + ("av",) * (name in OF_VIDEOS):
+        pytest.importorskip(package, exc_type=ImportError)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # `handle_cli_errors` replaces it
     value = getattr(motionhub, name)
@@ -55,4 +56,4 @@ def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_names_of_the_tables_are_public() -> None:
-    assert {*NEEDS, *NOT_RUN} <= set(PUBLIC)
+    assert DRAWN | OF_VIDEOS | OF_TORCHVISION | {*NOT_RUN} <= set(PUBLIC)
