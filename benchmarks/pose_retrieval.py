@@ -89,8 +89,8 @@ def draw(
     from motionhub.visualization.draw import draw_neighbours
 
     def sequence(view: int, place: int) -> motionhub.SkeletonSequence:
-        picture = views.images[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
-        return motionhub.SkeletonSequence(picture[None, None].numpy(), layout=layout, fps=30, unit="normalised")
+        image = views.images[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
+        return motionhub.SkeletonSequence(image[None, None].numpy(), layout=layout, fps=30, unit="normalised")
 
     units = {name: torch.nn.functional.normalize(pair, dim=2) for name, pair in vectors.items()}
     drawn, titles = [], []

@@ -99,7 +99,7 @@ class WrongPartner(ViaPairs):
 
 
 def small_config(layout: SkeletonLayout, num_dims: int, num_directions: int) -> ViaConfig:
-    # So few updates cannot raise the norm from 1e-6, and joints would hardly be told apart.
+    # So few updates cannot raise the norm from 1e-6, and joints would hardly differ.
     encoder = encoder_config(layout, in_channels=num_dims, spatial_norm_init=1.0)
     return ViaConfig(encoder_config=encoder, num_directions=num_directions, dropout=0.0)
 

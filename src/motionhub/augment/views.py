@@ -44,7 +44,7 @@ def draw_cameras(draws: Tensor, ranges: CameraRanges) -> Tensor:
     return (2 * draws - 1) * draws.new_tensor(limits)
 
 
-def pictures_of(
+def images_of(
     points: Tensor, seen: Tensor, angles: Tensor, ranges: CameraRanges, up: str = "y"
 ) -> tuple[Tensor, Tensor]:
     """Poses as cameras around the origin see them: image coordinates `(..., joints, 2)`, y down, and visible joints.

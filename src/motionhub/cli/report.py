@@ -85,8 +85,8 @@ def who(track_id: int | None) -> str:
 def _usage_errors_raised() -> Iterator[None]:
     """Raises the errors of argparse, which would print the usage and exit, as a ValueError that names the help."""
 
-    def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
-        raise ValueError(f"{message}. See {parser.prog} --help.")
+    def error(self: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise ValueError(f"{message}. See {self.prog} --help.")
 
     before = argparse.ArgumentParser.error
     argparse.ArgumentParser.error = error  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
+from motionhub.augment.views import CameraRanges, draw_cameras, images_of
 from motionhub.geometry.alignment import turned_error
 from motionhub.geometry.torso import in_torso_units
 from motionhub.losses.contrastive import alignment, uniformity
@@ -117,9 +117,7 @@ class ViewSampler:
         shoulders, hips = torso_joints(self.layout)
         draws = draws.transpose(0, 1)  # (2, num_poses, ...)
         angles = draw_cameras(draws[..., :3], self.ranges)
-        images, seen = pictures_of(
-            points.expand(2, -1, -1, -1), visible.expand(2, -1, -1), angles, self.ranges, self.up
-        )
+        images, seen = images_of(points.expand(2, -1, -1, -1), visible.expand(2, -1, -1), angles, self.ranges, self.up)
         hidden = draws[..., 3 : 3 + joints] < self.hidden_joints
         hidden[..., [*shoulders, *hips]] = False
         images, seen = in_torso_units(images, seen & ~hidden, shoulders, hips)
