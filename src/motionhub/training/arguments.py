@@ -135,8 +135,8 @@ class TrainingRecipe:
             allowed = get_args(entry.type)
             if getattr(entry.type, "__origin__", None) is Literal and getattr(self, entry.name) not in allowed:
                 raise ValueError(f"{entry.name} must be one of {allowed}, got {getattr(self, entry.name)!r}.")
-        if isinstance(self.log_with, str):
-            self.log_with = [self.log_with]
+        trackers: Any = self.log_with
+        self.log_with = [trackers] if isinstance(trackers, str) else list(trackers)
         if unknown := sorted(set(self.log_with) - set(TRACKERS)):
             raise ValueError(f"log_with must be of {TRACKERS}, got {unknown}.")
         self._check_numbers()
