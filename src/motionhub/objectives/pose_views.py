@@ -13,7 +13,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from motionhub.augment.views import CameraRanges, draw_cameras, images_of
-from motionhub.geometry.alignment import turned_error
 from motionhub.geometry.torso import in_torso_units
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.nn.keras_layers import init_keras
@@ -211,16 +210,3 @@ def torso_joints(layout: SkeletonLayout) -> tuple[tuple[int, int], tuple[int, in
         )
     left, right, left_hip, right_hip = (layout.index(name) for name in names)
     return (left, right), (left_hip, right_hip)
-
-
-def same_poses(views: PoseViews, tolerance: float = 0.1) -> Tensor:
-    """`(num_poses, num_poses)` bool: poses that are one but for a turn about the vertical.
-
-    Args:
-        tolerance: mean distance of the joints, in trunks, below which they are.
-    """
-    rows = [
-        turned_error(point, views.points, seen & views.visible) < tolerance
-        for point, seen in zip(views.points, views.visible, strict=True)
-    ]
-    return torch.stack(rows)

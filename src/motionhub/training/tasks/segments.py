@@ -8,6 +8,7 @@ from datasets import Dataset
 from torch import Generator, Tensor
 
 from motionhub.processing.collate import collate_skeletons
+from motionhub.skeletons.repair import part
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.dataset import ClipDataset, ClipProcessor
 
@@ -52,15 +53,9 @@ class SegmentDataset(ClipDataset):
     def _segment(self, sequence: SkeletonSequence, generator: Generator | None) -> dict[str, Tensor]:
         frames = max(1, round(self.seconds * sequence.fps))
         start = int(torch.randint(max(sequence.num_frames - frames, 0) + 1, (), generator=generator))
-        sample = self.processor.process(cut(sequence, start, frames), training=True, generator=generator)
+        segment = sequence if sequence.num_frames <= frames else part(sequence, start, start + frames)
+        sample = self.processor.process(segment, training=True, generator=generator)
         return {**sample, "start_seconds": torch.tensor(start / sequence.fps)}
-
-
-def cut(sequence: SkeletonSequence, start: int, frames: int) -> SkeletonSequence:
-    """`frames` frames from `start` on, or fewer at the end of the clip."""
-    part = slice(start, start + frames)
-    confidence = None if sequence.confidence is None else sequence.confidence[:, part]
-    return sequence.replace(keypoints=sequence.keypoints[:, part], confidence=confidence)
 
 
 def collate_segments(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
