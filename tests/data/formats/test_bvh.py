@@ -1,5 +1,7 @@
 """BVH: forward kinematics against hand-made chains and plain matrices, the real Bandai-Namco files, broken files."""
 
+import random
+
 import numpy as np
 import pytest
 from helpers import read_error, write_text
@@ -217,3 +219,21 @@ def test_the_right_hand_waves(bandai):
     (clip,) = read(next(bandai.glob("**/dataset-2_wave-right-hand_*_001.bvh")))
     left, right = (clip.keypoints[0, :, clip.layout.index(f"{side}_wrist"), 1].max() for side in ("left", "right"))
     assert right > left + 0.3
+
+
+def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
+    path = write(arm([1.5] * 13, [2.5] * 13))
+    content, generator, refused = path.read_bytes(), random.Random(0), 0
+    for length in range(1, len(content) - 4, 7):
+        path.write_bytes(content[:length])
+        read_error(path)
+    for _ in range(300):
+        flipped = bytearray(content)
+        flipped[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            read(path)
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error) and path.name in str(error)
+    assert refused > 100

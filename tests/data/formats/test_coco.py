@@ -147,3 +147,22 @@ def test_confidences_beyond_0_and_1_are_read_as_0_or_1_and_said(write):
 def test_a_small_file_of_strangers_cannot_ask_for_gigabytes(write):
     path = write([result(frame, 1, track_id=frame) for frame in range(1500)])
     assert "split the recording" in read_error(path, fps=30)
+
+
+@pytest.mark.parametrize("content", [[result(0, 1), result(1, 1)], [result("a1.jpg", 1)], annotations()])
+def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, content):
+    path = write(content)
+    text, generator, refused = path.read_bytes(), random.Random(0), 0
+    for length in range(1, len(text), 41):
+        path.write_bytes(text[:length])
+        read_error(path, fps=30)
+    for _ in range(150):
+        flipped = bytearray(text)
+        flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            read(path, fps=30)
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error) and path.name in str(error)
+    assert refused > 20

@@ -1,5 +1,7 @@
 """MediaPipe landmarks: every shape in which they are dumped is the same clip; fractions, pixels and metres."""
 
+import random
+
 import numpy as np
 import pytest
 from helpers import read_error, write_json
@@ -96,3 +98,21 @@ def test_it_converts_to_the_layouts_of_models(write):
 )
 def test_what_does_not_fit_is_named(write, content, reason):
     assert reason in read_error(write(content), fps=30)
+
+
+def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
+    path = write([ONE, None, OTHER])
+    text, generator, refused = path.read_bytes(), random.Random(0), 0
+    for length in range(1, len(text), 199):
+        path.write_bytes(text[:length])
+        read_error(path, fps=30)
+    for _ in range(150):
+        flipped = bytearray(text)
+        flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            read(path, fps=30)
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error) and path.name in str(error)
+    assert refused > 30

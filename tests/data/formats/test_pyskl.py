@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 import tracemalloc
 from collections import OrderedDict
 
@@ -147,3 +148,23 @@ def test_a_small_pickle_cannot_ask_for_gigabytes(write):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**24
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, points, protocol):
+    path = write([annotation(clip_points(points, 2))], protocol)
+    content, generator, refused = path.read_bytes(), random.Random(protocol), 0
+    for length in np.linspace(3, len(content) - 1, 40, dtype=int):
+        path.write_bytes(content[:length])
+        read_error(path, **TOLD)
+    for trial in range(400):
+        flipped = bytearray(content)
+        # Half of the flips hit the beginning, where the operations are.
+        flipped[generator.randrange(300 if trial % 2 else len(content))] ^= 1 << generator.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            read(path, **TOLD)
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error) and path.name in str(error)
+    assert refused > 50
