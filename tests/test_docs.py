@@ -135,7 +135,7 @@ SAY_INSTEAD = {
     r"nobody was seen": "no person detected",
     r"there is nothing to tell": "no valid keypoints",
     r"goes? on after a kill": "resumes after interruption",
-    r"\b(is|are|be|been|was|were) told\b|\btold\b ?[=,(\[]": "reported, stated, passed or distinguished",
+    r"\b(is|are|be|been|was|were) told\b(?! apart)|\btold\b ?[=,(\[]": "reported, stated, passed or distinguished",
     r"\bpictures_of\b|motions\.pictures": "images",
     r"in your own words": "zero-shot classification",
     r"since when": "temporal segmentation",
