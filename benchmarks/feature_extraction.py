@@ -25,7 +25,7 @@ Made = tuple[nn.Module, Callable[[int], Any], str]
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14}
 
 
-def pictures(frames: int, size: int) -> Callable[[int], Tensor]:
+def images(frames: int, size: int) -> Callable[[int], Tensor]:
     return lambda clips: torch.randn(clips, frames, 3, size, size)
 
 
@@ -53,23 +53,23 @@ def viclip(large: bool) -> Made:
     model = ViClipModel(ViClipConfig(**sizes))
     model.text_tower = None
     model.forward = model.get_video_features  # type: ignore[method-assign]
-    return model, pictures(8, 224), "8 frames of 224 x 224, joint attention"
+    return model, images(8, 224), "8 frames of 224 x 224, joint attention"
 
 
-def of_pictures(family: str) -> Made:
+def of_images(family: str) -> Made:
     import transformers
 
     config = getattr(transformers, f"{family}Config")(vision_config={"patch_size": 16} if family == "Siglip" else {})
     model = getattr(transformers, f"{family}Model")(config)
     model.text_model = None
     model.forward = lambda clips: model.get_image_features(pixel_values=clips.flatten(0, 1))
-    return model, pictures(8, 224), "8 frames of 224 x 224, one by one"
+    return model, images(8, 224), "8 frames of 224 x 224, one by one"
 
 
 def slow_r50() -> Made:
     from motionhub.models.r3d import R3dConfig, R3dModel
 
-    return R3dModel(R3dConfig()), pictures(8, 224), "8 frames of 224 x 224"
+    return R3dModel(R3dConfig()), images(8, 224), "8 frames of 224 x 224"
 
 
 ENCODERS: dict[str, Callable[[], Made]] = {
@@ -77,8 +77,8 @@ ENCODERS: dict[str, Callable[[], Made]] = {
     "tmor-small": tmor_small,
     "viclip-b16": lambda: viclip(False),
     "viclip-l14": lambda: viclip(True),
-    "clip-b32": lambda: of_pictures("CLIP"),
-    "siglip-b16": lambda: of_pictures("Siglip"),
+    "clip-b32": lambda: of_images("CLIP"),
+    "siglip-b16": lambda: of_images("Siglip"),
     "slow-r50": slow_r50,
 }
 LABELS = {"zero-shot-60": 60, "zero-shot-1000": 1000}

@@ -16,6 +16,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +26,8 @@ from transformers import AutoModel
 import motionhub
 from motionhub.augment.views import CameraRanges
 from motionhub.cli.main import handle_cli_errors
-from motionhub.metrics.embeddings import hit_at_k
-from motionhub.objectives.pose_views import PoseViews, ViewSampler, same_poses
+from motionhub.geometry.alignment import turned_error
+from motionhub.objectives.pose_views import PoseViews, ViewSampler
 from motionhub.processing.collate import collate_skeletons
 from motionhub.training.arguments import RunArguments
 from motionhub.training.dataset import ClipDataset, item_seed
@@ -89,8 +90,8 @@ def draw(
     from motionhub.visualization.draw import draw_neighbours
 
     def sequence(view: int, place: int) -> motionhub.SkeletonSequence:
-        picture = views.images[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
-        return motionhub.SkeletonSequence(picture[None, None].numpy(), layout=layout, fps=30, unit="normalised")
+        image = views.images[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
+        return motionhub.SkeletonSequence(image[None, None].numpy(), layout=layout, fps=30, unit="normalised")
 
     units = {name: torch.nn.functional.normalize(pair, dim=2) for name, pair in vectors.items()}
     drawn, titles = [], []
@@ -105,6 +106,50 @@ def draw(
             titles.append(f"nearest by {name} vector, before other cameras")
     draw_neighbours(drawn, path, titles=titles, size=120)
     print(f"drawn: {path}")
+
+
+def same_poses(views: PoseViews, tolerance: float = 0.1) -> Tensor:
+    """`(num_poses, num_poses)` bool: poses that are one but for a turn about the vertical.
+
+    Args:
+        tolerance: mean distance of the joints, in trunks, below which they are.
+    """
+    rows = [
+        turned_error(point, views.points, seen & views.visible) < tolerance
+        for point, seen in zip(views.points, views.visible, strict=True)
+    ]
+    return torch.stack(rows)
+
+
+def hit_at_k(queries: Any, gallery: Any, relevant: Any, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """Share of queries with a relevant entry among their k nearest by cosine, as `{"hit@1": ...}`.
+
+    Args:
+        queries: `(num_queries, channels)`; gallery: `(num_gallery, channels)`, for example of another view.
+        relevant: `(num_queries, num_gallery)` bool; a query without a relevant entry is a miss.
+        ks: numbers of neighbours; of equally near ones the earlier comes first.
+
+    Raises:
+        ValueError: wrong shapes, or a vector is not finite.
+    """
+    queries, gallery = np.asarray(queries, np.float64), np.asarray(gallery, np.float64)
+    relevant = np.asarray(relevant, bool)
+    fits = queries.ndim == gallery.ndim == 2 and relevant.shape == (len(queries), len(gallery)) and relevant.size
+    if not fits or min(ks, default=0) < 1:
+        raise ValueError(
+            "Expected queries, gallery, relevant (num_queries, num_gallery) and ks of at least 1, got "
+            f"{queries.shape}, {gallery.shape}, {relevant.shape} and {list(ks)}."
+        )
+    if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
+        raise ValueError("hit@k needs finite vectors; leave out poses without joints.")
+    queries, gallery = (
+        values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, gallery)
+    )
+    # For unit vectors the same order as the cosine.
+    distances = np.square(queries).sum(1)[:, None] + np.square(gallery).sum(1) - 2 * queries @ gallery.T
+    order = np.argsort(distances, axis=1, kind="stable")
+    found = np.take_along_axis(relevant, order, axis=1)
+    return {f"hit@{k}": float(found[:, :k].any(1).mean()) for k in ks}
 
 
 def main(argv: list[str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from transformers import AutoModel, VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
 import motionhub
-from motionhub import HeatmapStudent, LcrNetStudent, poses_at, pseudo_labels, self_training_recipe
+from motionhub import HeatmapStudent, LcrNetStudent, labelled_frames, pseudo_labels, self_training_recipe
 
 
 def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
@@ -53,22 +53,22 @@ def main(argv: list[str]) -> None:
     learn, held = ([label.frame for label in part] for part in known)
     print(f"SST-A of {len(experts)} experts: {len(learn)} frames to learn from, the last {len(held)} held out")
     sources = {**{f"expert {row}": expert for row, expert in enumerate(experts)}, "SST-A": pose}
-    rows = {name: [vars(x) for x in poses_at(source, held)] for name, source in sources.items()}
-    goal = poses_at(given[0] if len(given) == 1 else pose, held)
-    student = new_student(args.student, poses_at(pose, learn))
+    rows = {name: [vars(x) for x in labelled_frames(source, held)] for name, source in sources.items()}
+    goal = labelled_frames(given[0] if len(given) == 1 else pose, held)
+    student = new_student(args.student, labelled_frames(pose, learn))
     boxes = [[each.boxes for each in goal]] if isinstance(student, HeatmapStudent) else []
     tested = [images[frame] for frame in held]
     fast = {"optimizer": "adamw", "learning_rate": 5e-4, "schedule": "cosine", "checkpoint_epochs": 1000}
     if args.student in ("lcr-net", "vitpose"):
         recipe = self_training_recipe(**fast, epochs=args.epochs[0], output_dir=f"{args.output_dir}/first")
-        student.train(poses_at(experts[0], learn), images, recipe, **({} if boxes else {"regression": True}))
+        student.train(labelled_frames(experts[0], learn), images, recipe, **({} if boxes else {"regression": True}))
     rows["student before"] = student.estimate(tested, *boxes)
     again = {**(fast if boxes else {}), "epochs": args.epochs[1], "output_dir": f"{args.output_dir}/refined"}
-    result = student.train(poses_at(pose, learn), images, self_training_recipe(**again))
+    result = student.train(labelled_frames(pose, learn), images, self_training_recipe(**again))
     rows["student after"] = student.estimate(tested, *boxes)
     print(f"{'held out frames':<18}{'people found':>13}{'PCK @ 0.1 box':>15}{'error (boxes)':>15}")
     for name, found in rows.items():
-        scores = motionhub.agreement(found, goal)
+        scores = motionhub.pose_agreement(found, goal)
         print(f"{name:<18}{scores['found']:>13.1%}{scores['pck']:>15.1%}{scores['error']:>15.3f}")
     print(f"the student: {result.last_dir}")
 

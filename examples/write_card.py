@@ -75,4 +75,4 @@ def write(folder: Path, results: list[dict[str, object]]) -> Path:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

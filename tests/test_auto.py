@@ -1,6 +1,8 @@
 """After `import motionhub`, transformers' own classes find every family; a folder is all they need."""
 
 import ast
+import py_compile
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,11 +66,32 @@ def test_wrong_model_type_names_the_config(folder):
         motionhub.AutoModelForActionClassification.from_config(BertConfig())
 
 
-def test_public_names_are_exported_to_type_checkers_under_their_own_names():
+def test_public_names_are_those_that_type_checkers_see_each_from_one_home():
     source = ast.parse((Path(motionhub.__file__)).read_text(encoding="utf-8"))
     (block,) = [node for node in source.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    exported = [alias.asname for line in block.body for alias in line.names if alias.asname == alias.name]
-    assert sorted(exported) == sorted({*motionhub.__all__} - {"__version__"})
+    exported = [
+        (alias.asname, line.module) for line in block.body for alias in line.names if alias.asname == alias.name
+    ]
+    assert sorted(exported) == sorted(motionhub._HOMES.items())
+    assert sum(map(len, motionhub._NAMES_BY_HOME.values())) == len(motionhub._HOMES)
+    assert motionhub.__all__ == ["__version__", *motionhub._HOMES]
+
+
+def test_public_names_are_found_where_only_compiled_files_are(tmp_path):
+    for path in sorted(Path(motionhub.__file__).parent.rglob("*")):
+        copy = tmp_path / "motionhub" / path.relative_to(Path(motionhub.__file__).parent)
+        if path.suffix == ".py":
+            py_compile.compile(str(path), cfile=str(copy.with_suffix(".pyc")), doraise=True)
+        elif path.is_file() and "__pycache__" not in path.parts:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import motionhub\n"
+        "clip = motionhub.generate('wave', seed=0)\n"
+        "print(motionhub.__file__, clip.num_frames, motionhub.UnikConfig.__name__)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.split() == [str(tmp_path / "motionhub" / "__init__.pyc"), "90", "UnikConfig"]
 
 
 @pytest.mark.parametrize("name", motionhub.__all__)
@@ -81,6 +104,12 @@ def test_an_earlier_name_warns_and_is_the_class_of_today():
     with pytest.warns(FutureWarning, match="motionhub.RetargetNetModel"):
         assert motionhub.RetargetNet is motionhub.RetargetNetModel
     assert motionhub.auto.RetargetNet is motionhub.RetargetNetModel  # as `auto_map` of saved checkpoints names it
+
+
+@pytest.mark.parametrize(("old", "new"), [("agreement", "pose_agreement"), ("poses_at", "labelled_frames")])
+def test_an_earlier_name_of_a_function_warns_and_is_the_one_of_today(old, new):
+    with pytest.warns(FutureWarning, match=f"motionhub.{new}"):
+        assert getattr(motionhub, old) is getattr(motionhub, new)
 
 
 def test_an_unknown_name_is_an_attribute_error():

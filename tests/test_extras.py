@@ -1,4 +1,4 @@
-"""The extras of setup.cfg: whoever names one names one that is there, doctor tells them all, and they go together."""
+"""The extras of setup.cfg: whoever names one names one that is there, doctor lists them all, and they go together."""
 
 import configparser
 import importlib.metadata

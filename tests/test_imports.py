@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"nn", "skeletons", "papers"},
     # A tower may be one of our own models; its fingerprint is the hash of its weights.
     "towers": {"models", "nn"},
-    # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
+    # An objective that hides parts of the body takes the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
     # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device; a

@@ -85,7 +85,7 @@ class Pool:
         if len(solid):
             cut = fewer_frames(motions.windows(self.solid, solid, generator))
             looks = motions.looks_at(solid, motions.ANY_BODY, generator)
-            made.append(motions.kinect_camera(cut) if generator is None else motions.pictures(cut, looks))
+            made.append(motions.kinect_camera(cut) if generator is None else motions.images(cut, looks))
         if len(flat):
             made.append(motions.photographs(fewer_frames(motions.windows(self.flat, flat, generator))))
         order = (~is_solid).int().argsort(stable=True).argsort()  # back from 3-D first to that of `rows`

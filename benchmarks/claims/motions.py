@@ -185,7 +185,7 @@ def of_frames(clips: Clips, rows: Tensor, frames: Tensor) -> Batch:
     }
 
 
-def pictures(batch: Batch, looks: ViewParams) -> Batch:
+def images(batch: Batch, looks: ViewParams) -> Batch:
     """A batch in 3-D with its looks."""
     made = apply_view(batch["keypoints"], batch["joint_mask"], looks, RESPONSES, root=ROOT)
     return {**batch, "keypoints": made[0], "joint_mask": made[1]}
@@ -206,7 +206,7 @@ def kinect_camera(batch: Batch) -> Batch:
     """A batch of Kinect skeletons as their own camera saw them (it stands at the origin and looks along +z)."""
     clips = len(batch["keypoints"])
     looks = ViewParams(torch.ones(clips, len(GROUPS)), torch.tensor([[torch.pi, 0.0, 0.0]]).repeat(clips, 1))
-    return pictures(batch, looks)
+    return images(batch, looks)
 
 
 class Encoder(UnikModel):
@@ -402,7 +402,7 @@ def looks_at(rows: Tensor, ranges: ViewRanges, generator: Generator | None = Non
 def seen_from(clips: Clips, ranges: ViewRanges, number: int) -> Batch:
     """All clips whole, each by a camera of its own; other numbers are other cameras."""
     rows = torch.arange(len(clips))
-    return pictures(windows(clips, rows, None), looks_at(rows + 10_000 * number, ranges))
+    return images(windows(clips, rows, None), looks_at(rows + 10_000 * number, ranges))
 
 
 RESPONSES = limb_responses(LAYOUT)

@@ -18,7 +18,7 @@ import torch
 from experiment import Called, Gate, Scores, fit, gate_lines
 from hcn import Hcn
 from motions import DEVELOP, Clips
-from posture_poses import FRAMES, LAYOUT, Data, Pictures, thirteen
+from posture_poses import FRAMES, LAYOUT, Data, Images, thirteen
 from torch import Generator, Tensor, nn
 
 from motionhub.data.datasets.penn import CAMERA_SIDES
@@ -65,9 +65,9 @@ class OtherPoses(CvMim):
         def shuffled(given: dict[str, Tensor]) -> PoseViews:
             views = sampler(given)
             order = torch.randperm(len(views.points), generator=Generator().manual_seed(int(given["seeds"][0])))
-            pictures, seen = views.images.clone(), views.seen.clone()
-            pictures[1], seen[1] = pictures[1][order], seen[1][order]
-            return replace(views, images=pictures, seen=seen)
+            images, seen = views.images.clone(), views.seen.clone()
+            images[1], seen[1] = images[1][order], seen[1][order]
+            return replace(views, images=images, seen=seen)
 
         self.views = shuffled  # type: ignore[assignment]
         losses = super().forward(model, batch)
@@ -279,8 +279,8 @@ def head_of(arm: str, size: int) -> Callable[[int], nn.Module]:
 
 
 def action_scores(arm: str, model: CvMimModel | None, data: Data, seed: int, all_sides: bool) -> Scores:
-    def features(pictures: Pictures) -> Tensor:
-        points = pictures.points if model is None else vectors(model, pictures.points, pictures.seen)[0]
+    def features(images: Images) -> Tensor:
+        points = images.points if model is None else vectors(model, images.points, images.seen)[0]
         return points if arm in ("raw, HCN", "raw, ST-GCN") else points.flatten(2)
 
     scores: Scores = {}

@@ -11,7 +11,7 @@ import torch
 from motions import Clips
 from torch import Generator, Tensor
 
-from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
+from motionhub.augment.views import CameraRanges, draw_cameras, images_of
 from motionhub.data.datasets.penn import CLASS_NAMES as PENN_CLASSES
 from motionhub.geometry.torso import in_torso_units
 from motionhub.objectives.pose_views import torso_joints
@@ -27,7 +27,7 @@ ANY, FRONT = CameraRanges(), CameraRanges(azimuth=15.0, elevation=0.0, roll=0.0)
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """Images `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
 
     points: Tensor
@@ -35,8 +35,8 @@ class Pictures:
     labels: Tensor
     sides: Tensor
 
-    def of(self, rows: Tensor) -> "Pictures":
-        return Pictures(*(value[rows] for value in vars(self).values()))
+    def of(self, rows: Tensor) -> "Images":
+        return Images(*(value[rows] for value in vars(self).values()))
 
 
 class Data:
@@ -64,12 +64,12 @@ class Data:
         self.front, self.front_test, self.any_test = (seen_clips(one, ranges, seed) for one, ranges, seed in looks)
         points, seen = in_torso_units(*thirteen(penn), *torso_joints(LAYOUT))
         kept = penn.labels != PENN_CLASSES.index("strum_guitar")  # as the paper
-        pictures = Pictures(points, seen, penn.labels, penn.cameras).of(kept & seen.any(-1).any(1))
-        first = first_part(pictures)
+        images = Images(points, seen, penn.labels, penn.cameras).of(kept & seen.any(-1).any(1))
+        first = first_part(images)
         if develop:
-            pictures = pictures.of(first)
-            first = first_part(pictures)
-        self.penn_train, self.penn_test = pictures.of(first), pictures.of(~first)
+            images = images.of(first)
+            first = first_part(images)
+        self.penn_train, self.penn_test = images.of(first), images.of(~first)
 
 
 def thirteen(clips: Clips) -> tuple[Tensor, Tensor]:
@@ -78,18 +78,18 @@ def thirteen(clips: Clips) -> tuple[Tensor, Tensor]:
     return clips.keypoints[:, places, COLUMNS], clips.seen[:, places, COLUMNS]
 
 
-def first_part(pictures: Pictures) -> Tensor:
+def first_part(images: Images) -> Tensor:
     """Bool per clip: the first 80 % of every class and side."""
-    return motions.first_of_each(16 * pictures.labels + pictures.sides, 0.8)
+    return motions.first_of_each(16 * images.labels + images.sides, 0.8)
 
 
-def seen_clips(clips: Clips, ranges: CameraRanges, seed: int) -> Pictures:
+def seen_clips(clips: Clips, ranges: CameraRanges, seed: int) -> Images:
     """Every clip by one camera, decided by its row."""
     points, seen = in_torso_units(*thirteen(clips), *torso_joints(LAYOUT))
     angles = draw_cameras(torch.rand(len(points), 3, generator=Generator().manual_seed(seed)), ranges)
     angles = angles[:, None].expand(-1, points.shape[1], -1)
-    made = in_torso_units(*pictures_of(points, seen, angles, ranges), *torso_joints(LAYOUT))
-    return Pictures(*made, clips.labels, clips.cameras)
+    made = in_torso_units(*images_of(points, seen, angles, ranges), *torso_joints(LAYOUT))
+    return Images(*made, clips.labels, clips.cameras)
 
 
 def retrieval_set(clips: Clips, count: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor, Tensor]:
@@ -103,5 +103,5 @@ def retrieval_set(clips: Clips, count: int) -> tuple[tuple[Tensor, Tensor], tupl
     views = []
     for _ in range(2):
         angles = draw_cameras(torch.rand(count, 3, generator=generator), ANY)
-        views.append(in_torso_units(*pictures_of(points, seen, angles, ANY), *torso_joints(LAYOUT)))
+        views.append(in_torso_units(*images_of(points, seen, angles, ANY), *torso_joints(LAYOUT)))
     return views[0], views[1], points, seen

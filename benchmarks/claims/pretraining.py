@@ -94,12 +94,12 @@ def projected(encoder: Any, head: nn.Module) -> Called:
 
 def one_camera(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
     """Each clip always by the camera of its row, on its own body."""
-    return motions.pictures(motions.windows(clips, rows, generator), motions.looks_at(rows, motions.ANY_VIEW))
+    return motions.images(motions.windows(clips, rows, generator), motions.looks_at(rows, motions.ANY_VIEW))
 
 
 def new_looks(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
     batch = motions.windows(clips, rows, generator)
-    return motions.pictures(batch, motions.looks_at(rows, motions.ANY_BODY, generator))
+    return motions.images(batch, motions.looks_at(rows, motions.ANY_BODY, generator))
 
 
 def retargeting_model() -> Any:

@@ -112,10 +112,10 @@ def projected(archive: Path, count: int, chance: np.random.Generator) -> list[tu
             head = float(np.median(np.linalg.norm(motion[:, 0] - motion[:, 5:7].mean(axis=1), axis=-1)))
             angle = chance.uniform(-np.pi, np.pi)
             x = motion[..., 0] * np.cos(angle) + motion[..., 2] * np.sin(angle)
-            picture = np.stack([x, -motion[..., 1]], axis=-1)
-            scale = 250 / np.ptp(picture[..., 1])
-            picture = (picture - picture.reshape(-1, 2).mean(axis=0)) * scale + [320, 240]
-            truths.append((picture, head * scale))
+            image = np.stack([x, -motion[..., 1]], axis=-1)
+            scale = 250 / np.ptp(image[..., 1])
+            image = (image - image.reshape(-1, 2).mean(axis=0)) * scale + [320, 240]
+            truths.append((image, head * scale))
     return truths
 
 

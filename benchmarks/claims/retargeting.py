@@ -18,12 +18,13 @@ import sbit_pairs
 import torch
 from datasets import Dataset
 from experiment import Results, Scores, by_seed, markdown_head, said_seeds
+from motion_pairs import PairMaker
 from motions import encoder_config, trained_by_recipe
 from torch import nn
 
 from motionhub.augment.view_params import ViewRanges, draw_views
 from motionhub.data.build.build import build_dataset
-from motionhub.data.views.pairs import PairMaker, PairRanges
+from motionhub.data.views.pairs import PairRanges
 from motionhub.losses.motion import reconstruction_loss
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
@@ -99,7 +100,7 @@ class WrongPartner(ViaPairs):
 
 
 def small_config(layout: SkeletonLayout, num_dims: int, num_directions: int) -> ViaConfig:
-    # So few updates cannot raise the norm from 1e-6, and joints would hardly be told apart.
+    # So few updates cannot raise the norm from 1e-6, and joints would hardly differ.
     encoder = encoder_config(layout, in_channels=num_dims, spatial_norm_init=1.0)
     return ViaConfig(encoder_config=encoder, num_directions=num_directions, dropout=0.0)
 

@@ -48,10 +48,10 @@ ARMS = {
 }
 
 
-def grey(pictures: np.ndarray) -> np.ndarray:
+def grey(images: np.ndarray) -> np.ndarray:
     """Heights above the background, NaN where it is, as a grey video `(frames, height, width, 3)` uint8."""
-    low, high = np.nanpercentile(pictures, (1, 99))
-    shown = 0.3 + 0.7 * ((pictures - low) / max(high - low, 1e-6)).clip(0, 1)
+    low, high = np.nanpercentile(images, (1, 99))
+    shown = 0.3 + 0.7 * ((images - low) / max(high - low, 1e-6)).clip(0, 1)
     return np.repeat((255 * np.nan_to_num(shown))[..., None], 3, axis=-1).astype(np.uint8)
 
 
@@ -60,7 +60,7 @@ def drawn(sequence: Any) -> np.ndarray:
     there = np.flatnonzero(np.isfinite(sequence.keypoints[0]).all(-1).any(-1))
     frames = [int(there[place]) for place in motions.spread(len(there), FRAMES)]
     made = draw_body(sequence, frames, [Camera(0.0, 0.0, 0.0, None)], size=SIDE)
-    return grey(np.stack([pictures[0].depth for pictures in made]))
+    return grey(np.stack([images[0].depth for images in made]))
 
 
 def recorded(depth: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def seen_once(clips: Clips, name: str) -> Clips:
     """The clips as images of one camera each."""
     rows = torch.arange(len(clips))
     batch = of_frames(clips, rows, torch.arange(motions.STORED).expand(len(clips), -1))
-    made = motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, motions.looks_at(rows, FRONT))
+    made = motions.kinect_camera(batch) if name == "n-ucla" else motions.images(batch, motions.looks_at(rows, FRONT))
     return Clips(made["keypoints"][:, 0], made["joint_mask"][:, 0], *list(vars(clips).values())[2:])
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from experiment import Called, Gate, Results, Scores, gate_lines, kept
 from torch import Generator, Tensor, nn
-from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
+from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_images, draw_reconstructions, load, split
 
 from motionhub.data.views.view_pairs import RecordedTake, ViewPairDataset, collate_view_pairs
 from motionhub.metrics.agreement import rank_correlation
@@ -87,7 +87,7 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
         return model.eval()
     last_norm = [norm for norm in model.decoder.modules() if isinstance(norm, nn.BatchNorm2d)][-1]
     nn.init.constant_(last_norm.weight, LAST_NORM)
-    takes = [RecordedTake(str(index), tuple(views.numpy()), as_pictures) for index, views in enumerate(stored)]
+    takes = [RecordedTake(str(index), tuple(views.numpy()), as_images) for index, views in enumerate(stored)]
     epochs = max(1, round(updates * BATCH / len(takes)))
     recipe = {"learning_rate": RATE, "max_grad_norm": 1.0, "batch_size": BATCH}
     # Full rate until the last seventh: with cosine, which halves the mean rate, images are drawn worse.
@@ -101,17 +101,17 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
 
 
 @torch.inference_mode()
-def features(model: UViModel | None, pictures: Tensor) -> Tensor:
+def features(model: UViModel | None, images: Tensor) -> Tensor:
     """`(clips, FRAMES, numbers)`: postures, or without a model the images in 16 x 16 pixels."""
-    flat, made = pictures.flatten(0, 1), []
+    flat, made = images.flatten(0, 1), []
     for part in flat.split(64):
-        images = as_pictures(part)
+        shown = as_images(part)
         if model is None:
-            made.append(nn.functional.avg_pool2d(images, PIXELS // 16).flatten(1))
+            made.append(nn.functional.avg_pool2d(shown, PIXELS // 16).flatten(1))
             continue
         with motions.half_precision():
-            made.append(model.pose_encoder(images.to(memory_format=torch.channels_last)).flatten(1).float())
-    return torch.cat(made).unflatten(0, pictures.shape[:2])
+            made.append(model.pose_encoder(shown.to(memory_format=torch.channels_last)).flatten(1).float())
+    return torch.cat(made).unflatten(0, images.shape[:2])
 
 
 def small_head(size: int, classes: int) -> Called:
@@ -159,7 +159,7 @@ def scores_of(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores
     """All columns of an arm."""
     found: Scores = {}
     train, test, utd = (
-        {view: features(model, pictures) for view, pictures in data[name].items()} for name in ("train", "test", "utd")
+        {view: features(model, images) for view, images in data[name].items()} for name in ("train", "test", "utd")
     )
     labels, truth = data["train labels"], data["test labels"]
     one = probed(train["front"], labels, [test["front"], test["side"]], seed)
@@ -217,11 +217,11 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
     network.to(memory_format=torch.channels_last)
 
     logits = Called(network, logits_of)
-    fitted(logits, data["train"]["front"], data["train labels"], as_pictures, updates, WHOLE_RATE)
+    fitted(logits, data["train"]["front"], data["train labels"], as_images, updates, WHOLE_RATE)
     found = {}
     with torch.inference_mode():
         for view in ("front", "side"):
-            made = torch.cat([logits(as_pictures(part)) for part in data["test"][view].split(32)])
+            made = torch.cat([logits(as_images(part)) for part in data["test"][view].split(32)])
             found[view] = share_right(made, data["test labels"])
     return found
 

@@ -37,11 +37,11 @@ def seen(sequence: Any, frames: Sequence[int], cameras: Sequence[Camera]) -> Ten
     return torch.stack([as_bytes(PROCESSOR.prepare(depth)) for depth in depths])
 
 
-def as_bytes(pictures: Tensor) -> Tensor:
-    return (pictures[:, 0] * 255).round().to(torch.uint8)
+def as_bytes(images: Tensor) -> Tensor:
+    return (images[:, 0] * 255).round().to(torch.uint8)
 
 
-def as_pictures(stored: Any) -> Tensor:
+def as_images(stored: Any) -> Tensor:
     """uint8 `(..., SIDE, SIDE)` -> `(..., 1, PIXELS, PIXELS)` in 0..1."""
     values = torch.as_tensor(stored).float() / 255
     blocks = values.unflatten(-1, (PIXELS, -1)).unflatten(-3, (PIXELS, -1))
@@ -89,7 +89,7 @@ def recorded(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def load(folder: Path, most: int | None) -> dict[str, Any]:
-    """All pictures, of whatever trains and tests, drawn once; `most` clips of a dataset for a quick look."""
+    """All images, of whatever trains and tests, drawn once; `most` clips of a dataset for a quick look."""
     bandai, utd = (build_dataset(name, folder / motions.FILES[name])["full"] for name in ("bandai-namco", "utd-mhad"))
     chosen = {
         "bandai": thinned(list(range(len(bandai))), most),
@@ -113,7 +113,7 @@ def split(drawn: dict[str, Any], develop: bool) -> dict[str, Any]:
     is_train, is_test = motions.style_parts(drawn["bandai setups"], develop)
     data = {name: drawn[name] for name in drawn if not name.startswith("bandai")}
     for name, rows in (("train", is_train), ("test", is_test)):
-        data[name] = {view: pictures[rows] for view, pictures in drawn["bandai"].items()}
+        data[name] = {view: images[rows] for view, images in drawn["bandai"].items()}
         data[f"{name} labels"] = drawn["bandai labels"][rows]
     data["takes"] = torch.cat(
         [torch.stack([views["front"], views["side"]], dim=1) for views in (data["train"], drawn["utd"])]
@@ -143,10 +143,10 @@ def draw_reconstructions(model: Any, data: dict[str, Any], path: Path, rows: Seq
     lines = [*zip(front, side, between, other, strict=True), *((each, None, None, other[0]) for each in real)]
     figure, axes = plt.subplots(len(lines), len(titles), figsize=(1.6 * len(titles), 1.7 * len(lines)), squeeze=False)
     for line, axis in zip(lines, axes, strict=True):
-        for place, picture in enumerate(_drawn(model, *line)):
+        for place, image in enumerate(_drawn(model, *line)):
             axis[place].axis("off")
-            if picture is not None:
-                axis[place].imshow(picture, cmap="gray", vmin=0, vmax=1)
+            if image is not None:
+                axis[place].imshow(image, cmap="gray", vmin=0, vmax=1)
     for title, place in zip(titles, axes[0], strict=True):
         place.set_title(title, fontsize=8)
     figure.tight_layout()
@@ -156,15 +156,15 @@ def draw_reconstructions(model: Any, data: dict[str, Any], path: Path, rows: Seq
 def _drawn(model: Any, front: Tensor, side: Tensor | None, between: Tensor | None, other: Tensor) -> list[Any]:
     """The six images of a row; None where a real clip has no second camera."""
 
-    def camera(picture: Tensor) -> tuple[Tensor, Tensor]:
-        rotation, translation = model.viewpoint_encoder(as_pictures(picture)[None])
+    def camera(image: Tensor) -> tuple[Tensor, Tensor]:
+        rotation, translation = model.viewpoint_encoder(as_images(image)[None])
         return rotation, translation
 
-    pose = model.pose_encoder(as_pictures(front)[None])
+    pose = model.pose_encoder(as_images(front)[None])
 
     def by(rotation: Tensor, translation: Tensor) -> Any:
         return model.decoder(model.seen_by(pose, rotation, translation))[0, 0]
 
-    shown = [as_pictures(each)[0] if each is not None else None for each in (front, side, between)]
+    shown = [as_images(each)[0] if each is not None else None for each in (front, side, between)]
     turned = None if side is None else by(*camera(side))
     return [shown[0], by(*camera(front)), shown[1], turned, shown[2], by(camera(other)[0], camera(front)[1])]

@@ -110,7 +110,7 @@ def turned_distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.linalg.norm(one - rotation.apply(other), axis=-1).mean())
 
 
-def draw_frames(path: Path, found: Extraction, picture: Path) -> None:
+def draw_frames(path: Path, found: Extraction, out: Path) -> None:
     from PIL import Image
 
     from motionhub.visualization.overlay import draw_overlay
@@ -123,8 +123,8 @@ def draw_frames(path: Path, found: Extraction, picture: Path) -> None:
             image = Image.fromarray(draw_overlay(frame.image, found.clip, place, found.tracks.boxes))
             image.thumbnail((600, 600))
             shown.append(np.asarray(image))
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(shown, axis=1)).save(picture)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(shown, axis=1)).save(out)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Public names are loaded on first use, and registration waits for the first reque
 (`motionhub.registration`), so `import motionhub` imports neither PyTorch nor transformers.
 """
 
-import ast
 import importlib
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from motionhub.registration import watch_imports
 from motionhub.version import __version__
 
 
-# The one list of public names: for type checkers, and read below.
+# For type checkers, which do not follow `__getattr__`.
 if TYPE_CHECKING:
     from motionhub.augment.view_params import ViewRanges as ViewRanges
     from motionhub.augment.views import CameraRanges as CameraRanges
@@ -124,12 +123,12 @@ if TYPE_CHECKING:
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.poses.self_training import fit_anchor_poses as fit_anchor_poses
     from motionhub.poses.self_training import held_out as held_out
+    from motionhub.poses.self_training import labelled_frames as labelled_frames
     from motionhub.poses.self_training import noisy_copies as noisy_copies
-    from motionhub.poses.self_training import poses_at as poses_at
     from motionhub.poses.self_training import pseudo_labels as pseudo_labels
     from motionhub.poses.students import HeatmapStudent as HeatmapStudent
     from motionhub.poses.students import LcrNetStudent as LcrNetStudent
-    from motionhub.poses.students import agreement as agreement
+    from motionhub.poses.students import pose_agreement as pose_agreement
     from motionhub.poses.students import self_training_recipe as self_training_recipe
     from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
     from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
@@ -186,14 +185,127 @@ if TYPE_CHECKING:
     from motionhub.visualization.plots import plot_dependencies as plot_dependencies
     from motionhub.visualization.plots import plot_ribbon as plot_ribbon
 
-_HOMES = {  # public name -> the module that defines it, read from the imports above
-    alias.asname or alias.name: str(node.module)
-    for block in ast.parse(__spec__.loader.get_source(__name__)).body  # type: ignore[union-attr]
-    if isinstance(block, ast.If)
-    for node in block.body
-    if isinstance(node, ast.ImportFrom)
-    for alias in node.names
+_NAMES_BY_HOME = {  # the module that defines them -> public names, the same as above: a test compares the two
+    "motionhub.augment.view_params": ("ViewRanges",),
+    "motionhub.augment.views": ("CameraRanges",),
+    "motionhub.auto": (
+        "AutoModelForActionClassification",
+        "AutoModelForActionSegmentation",
+        "AutoModelForMotionRetargeting",
+        "AutoModelForMovementQuality",
+        "AutoModelForZeroShotActionClassification",
+    ),
+    "motionhub.cli.main": ("handle_cli_errors",),
+    "motionhub.cli.predict": ("labels_over_time",),
+    "motionhub.data.build.build": ("build_dataset", "save_dataset"),
+    "motionhub.data.datasets.class_phrases": ("class_texts",),
+    "motionhub.data.datasets.datasets": ("READERS",),
+    "motionhub.data.datasets.penn": ("CAMERA_SIDES",),
+    "motionhub.data.datasets.reading": ("read",),
+    "motionhub.data.formats.formats": ("write",),
+    "motionhub.data.synthetic.dataset": ("generate_dataset",),
+    "motionhub.data.synthetic.generate": ("Scene", "compose", "generate"),
+    "motionhub.data.video.clips": ("VideoDataset", "VideoSegments", "collate_videos", "read_video_list"),
+    "motionhub.data.video.reader": ("open_video",),
+    "motionhub.data.views.pairs": ("PairRanges",),
+    "motionhub.data.views.view_pairs": ("DrawnTake", "ViewPairDataset", "collate_view_pairs", "find_takes"),
+    "motionhub.hub.card": ("read_card_facts", "write_model_card"),
+    "motionhub.hub.push": ("draw_layout", "push"),
+    "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
+    "motionhub.metrics.classification": ("classification_report", "format_report"),
+    "motionhub.metrics.segmentation": ("format_segmentation_report",),
+    "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),
+    "motionhub.models.cv_mim": ("CvMimConfig", "CvMimForActionClassification", "CvMimModel"),
+    "motionhub.models.lac": ("LacConfig", "LacModel"),
+    "motionhub.models.lcr_net": ("LcrNetConfig", "LcrNetModel"),
+    "motionhub.models.ltn": ("LtnConfig", "LtnModel"),
+    "motionhub.models.movement_quality": ("MovementQualityConfig", "SkeletonForMovementQuality"),
+    "motionhub.models.r3d": ("R3dConfig", "R3dForActionClassification", "R3dForPreTraining", "R3dModel"),
+    "motionhub.models.retarget_net": ("RetargetNetConfig", "RetargetNetForMotionRetargeting", "RetargetNetModel"),
+    "motionhub.models.st_gcn": (
+        "StGcnConfig",
+        "StGcnForActionClassification",
+        "StGcnForActionSegmentation",
+        "StGcnModel",
+    ),
+    "motionhub.models.t_mor": ("TMorConfig", "TMorForZeroShotActionClassification", "TMorModel"),
+    "motionhub.models.u_vi": ("UViConfig", "UViForActionClassification", "UViForMovementQuality", "UViModel"),
+    "motionhub.models.unik": ("UnikConfig", "UnikForActionClassification", "UnikForActionSegmentation", "UnikModel"),
+    "motionhub.models.vi_clip": ("ViClipConfig", "ViClipModel"),
+    "motionhub.models.video_backbone": ("VideoBackboneConfig", "VideoBackboneModel"),
+    "motionhub.objectives.byol": ("LtnByol",),
+    "motionhub.objectives.cv_mim": ("CvMim",),
+    "motionhub.objectives.lac": ("JointRows", "LacPairs", "VelocityRows"),
+    "motionhub.objectives.lac_contrast": ("ComposedLabels", "LacContrast"),
+    "motionhub.objectives.ltn": ("LtnMoco",),
+    "motionhub.objectives.or_vpe": ("OrVpe",),
+    "motionhub.objectives.pose_baselines": ("CrossReconstruction", "DirectInformation", "PrVipe"),
+    "motionhub.objectives.t_mor": ("TMor",),
+    "motionhub.objectives.u_vi": ("UVi",),
+    "motionhub.objectives.via": ("ViaCycle", "ViaPairs"),
+    "motionhub.papers": ("PAPERS",),
+    "motionhub.pipelines.motion_retargeting": ("as_motion",),
+    "motionhub.pipelines.online_segmentation": ("OnlineIntervals", "OnlineSegmenter"),
+    "motionhub.pipelines.pose_refinement": ("refine",),
+    "motionhub.poses.extraction": ("extract_clip",),
+    "motionhub.poses.refine": ("aggregate_experts",),
+    "motionhub.poses.self_training": (
+        "fit_anchor_poses",
+        "held_out",
+        "labelled_frames",
+        "noisy_copies",
+        "pseudo_labels",
+    ),
+    "motionhub.poses.students": ("HeatmapStudent", "LcrNetStudent", "pose_agreement", "self_training_recipe"),
+    "motionhub.processing.person_images": ("PersonImageProcessor",),
+    "motionhub.processing.posture_images": ("PostureImageProcessor",),
+    "motionhub.processing.retargeting": ("RetargetProcessor",),
+    "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
+    "motionhub.processing.video_clip": ("VideoClipProcessor",),
+    "motionhub.skeletons.checks": ("inspect",),
+    "motionhub.skeletons.convert": ("convert_layout", "resample"),
+    "motionhub.skeletons.layout": ("SkeletonLayout",),
+    "motionhub.skeletons.layouts": ("LAYOUTS", "get_layout", "load_layout"),
+    "motionhub.skeletons.sequence": ("SkeletonSequence",),
+    "motionhub.towers.text_towers": ("load_text_tower",),
+    "motionhub.training.arguments": ("RunArguments", "TrainingRecipe", "read_recipe_file"),
+    "motionhub.training.dataset": ("ClipDataset", "class_names_of"),
+    "motionhub.training.evaluators": (
+        "EmbeddingProbe",
+        "MultiViewEvaluation",
+        "probed_by_labels",
+        "save_report",
+        "score_clips",
+    ),
+    "motionhub.training.features": ("feature_table",),
+    "motionhub.training.start": (
+        "check_inputs",
+        "class_names_of_dataset",
+        "load_checkpoint",
+        "load_for_pretraining",
+        "load_processor",
+        "load_splits",
+        "parse_own",
+        "parse_training",
+        "prepare_model",
+        "prepare_start",
+    ),
+    "motionhub.training.tasks.movement_quality": (
+        "QualityOptions",
+        "evaluate_movement_quality",
+        "format_quality_report",
+        "scored_rows",
+        "train_on_everybody",
+    ),
+    "motionhub.training.tasks.segmentation": ("SegmentationOptions", "train_segmentation"),
+    "motionhub.training.tasks.segments": ("SegmentDataset", "collate_segments"),
+    "motionhub.training.tasks.single_shot": ("single_shot",),
+    "motionhub.training.trainer": ("train",),
+    "motionhub.visualization.animate": ("animate", "animate_side_by_side"),
+    "motionhub.visualization.draw": ("draw_frame", "skeleton_strip"),
+    "motionhub.visualization.plots": ("plot_attention", "plot_dependencies", "plot_ribbon"),
 }
+_HOMES = {name: home for home, names in _NAMES_BY_HOME.items() for name in names}
 
 __all__ = ["__version__", *_HOMES]
 
@@ -202,6 +314,8 @@ _RENAMED = {
     "PictureProcessor": "PersonImageProcessor",
     "PosturePictureProcessor": "PostureImageProcessor",
     "RetargetNet": "RetargetNetModel",
+    "agreement": "pose_agreement",
+    "poses_at": "labelled_frames",
 }
 
 

@@ -60,31 +60,68 @@ RetargetNet = RetargetNetModel  # its name in the `auto_map` of checkpoints save
 
 
 class AutoModelForActionClassification(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives a model that labels clips: one set of logits per clip."""
+    """`from_pretrained(folder_or_repo)` gives a model that labels clips: one set of logits per clip.
+
+    Examples:
+        >>> config = motionhub.UnikConfig(num_labels=5, channels=[8], strides=[1])
+        >>> model = motionhub.AutoModelForActionClassification.from_config(config)
+        >>> type(model).__name__
+        'UnikForActionClassification'
+    """
 
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForActionSegmentation(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives a model that labels every frame: logits `(batch, frames, labels)`."""
+    """`from_pretrained(folder_or_repo)` gives a model that labels every frame: logits `(batch, frames, labels)`.
+
+    Examples:
+        >>> config = motionhub.UnikConfig(num_labels=5, channels=[8], strides=[1])
+        >>> model = motionhub.AutoModelForActionSegmentation.from_config(config)
+        >>> type(model).__name__
+        'UnikForActionSegmentation'
+    """
 
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForMotionRetargeting(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives a model that transfers a motion to another body: `retarget(a, b)`."""
+    """`from_pretrained(folder_or_repo)` gives a model that transfers a motion to another body: `retarget(a, b)`.
+
+    Examples:
+        >>> config = motionhub.RetargetNetConfig(variant="full")
+        >>> model = motionhub.AutoModelForMotionRetargeting.from_config(config)
+        >>> type(model).__name__
+        'RetargetNetForMotionRetargeting'
+    """
 
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives a model that compares motions with texts: one logit per text."""
+    """`from_pretrained(folder_or_repo)` gives a model that compares motions with texts: one logit per text.
+
+    Examples:
+        >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
+        >>> config = motionhub.TMorConfig(encoder_config=encoder, projection_size=6)
+        >>> model = motionhub.AutoModelForZeroShotActionClassification.from_config(config)
+        >>> type(model).__name__
+        'TMorForZeroShotActionClassification'
+    """
 
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForMovementQuality(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives a model that rates movement quality: one score per clip."""
+    """`from_pretrained(folder_or_repo)` gives a model that rates movement quality: one score per clip.
+
+    Examples:
+        >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
+        >>> config = motionhub.MovementQualityConfig(encoder_config=encoder, recurrent_size=8)
+        >>> model = motionhub.AutoModelForMovementQuality.from_config(config)
+        >>> type(model).__name__
+        'SkeletonForMovementQuality'
+    """
 
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 

@@ -17,14 +17,14 @@ def poses(posture):
     return sys.modules["posture_poses"]
 
 
-def pictures(poses, labels, sides):
+def images(poses, labels, sides):
     count = len(labels)
     points, seen = torch.zeros(count, 2, 13, 2), torch.ones(count, 2, 13, dtype=torch.bool)
-    return poses.Pictures(points, seen, torch.tensor(labels), torch.tensor(sides))
+    return poses.Images(points, seen, torch.tensor(labels), torch.tensor(sides))
 
 
 def test_the_first_clips_of_every_class_and_side_train(poses):
-    given = pictures(poses, [0] * 5 + [1] * 5 + [0] * 5, [2] * 5 + [2] * 5 + [3] * 5)
+    given = images(poses, [0] * 5 + [1] * 5 + [0] * 5, [2] * 5 + [2] * 5 + [3] * 5)
     first = poses.first_part(given)
     assert first.tolist() == [True, True, True, True, False] * 3
 

@@ -81,10 +81,10 @@ def test_the_recorded_clips_of_a_person_are_named_by_what_the_others_taught(clai
 
 
 def test_raw_images_are_averages_of_four_by_four_pixels(claim):
-    picture = torch.arange(64 * 64).view(64, 64) % 200
-    made = claim.features(None, picture.to(torch.uint8)[None, None])
+    image = torch.arange(64 * 64).view(64, 64) % 200
+    made = claim.features(None, image.to(torch.uint8)[None, None])
     assert made.shape == (1, 1, 256)
-    torch.testing.assert_close(made[0, 0, 17], picture[4:8, 4:8].float().mean() / 255)
+    torch.testing.assert_close(made[0, 0, 17], image[4:8, 4:8].float().mean() / 255)
 
 
 def test_gates_by_hand(claim):

@@ -159,7 +159,7 @@ class Payload:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (lambda entries: entries.pop("decoder.model.7.bias"), "decoder.convs.1.bias absent"),
         (lambda entries: entries.update({"decoder.norm": torch.zeros(2)}), "decoder.norm"),
@@ -169,12 +169,12 @@ class Payload:
     ],
     ids=["missing", "unknown", "shape", "LAC", "code"],
 )
-def test_files_that_do_not_fit_are_reported_and_nothing_is_written(tmp_path, capsys, change, told):
+def test_files_that_do_not_fit_are_reported_and_nothing_is_written(tmp_path, capsys, change, expected):
     entries = official()
     change(entries)
     assert aberman.main([str(save(tmp_path / "official", entries)), str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()
-    assert told in captured.err and "ran" not in captured.out
+    assert expected in captured.err and "ran" not in captured.out
     assert not (tmp_path / "out").exists()
 
 

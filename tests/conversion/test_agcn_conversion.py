@@ -85,8 +85,8 @@ def test_folder_works_in_a_pipeline_with_the_given_names(tmp_path, name):
 @pytest.mark.parametrize(("name", "folder"), [("agcn", "agcn-ntu60"), ("st_gcn", "st-gcn-ntu60")])
 def test_like_takes_processor_names_and_card_from_a_published_folder(tmp_path, name, folder):
     assert convert(scripts[name], tmp_path, official(name), "--like", folder) == 0
-    told = AutoProcessor.from_pretrained(ROOT / "hub_configs" / folder)
-    assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == told.to_dict()
+    stated = AutoProcessor.from_pretrained(ROOT / "hub_configs" / folder)
+    assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == stated.to_dict()
     model = motionhub.AutoModelForActionClassification.from_pretrained(tmp_path / "out")
     assert model.config.id2label[42] == "falling"
 
@@ -116,7 +116,7 @@ def changed(name, **entries):
 
 
 @pytest.mark.parametrize(
-    ("name", "weights", "told"),
+    ("name", "weights", "expected"),
     [
         ("agcn", lambda: {"conv1.weight": torch.zeros(3, 3)}, "not a 2s-AGCN checkpoint"),
         ("agcn", lambda: official("st_gcn", 5), "not a 2s-AGCN checkpoint"),
@@ -129,14 +129,14 @@ def changed(name, **entries):
         ("st_gcn", lambda: changed("st_gcn", A=st_gcn_graph().flip(1)), "not the spatial configuration of layout"),
     ],
 )
-def test_what_does_not_fit_is_listed(tmp_path, capsys, name, weights, told):
+def test_what_does_not_fit_is_listed(tmp_path, capsys, name, weights, expected):
     assert convert(scripts[name], tmp_path, weights()) == 1
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "expected"),
     [
         (["--num-people", "1"], "num_people"),
         (["--layout", "posetics-17"], "17 joints"),
@@ -144,9 +144,9 @@ def test_what_does_not_fit_is_listed(tmp_path, capsys, name, weights, told):
         (["--like", "nowhere"], "nowhere"),
     ],
 )
-def test_flags_that_contradict_the_weights(tmp_path, capsys, flags, told):
+def test_flags_that_contradict_the_weights(tmp_path, capsys, flags, expected):
     assert convert(scripts["agcn"], tmp_path, official(), *flags) == 1
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -107,8 +107,8 @@ def test_folder_works_in_a_pipeline_with_the_given_names(tmp_path):
 
 def test_like_takes_processor_names_and_card_from_a_published_folder(tmp_path):
     assert convert(script, tmp_path, official(), "--like", str(ROOT / "hub_configs" / "unik-penn")) == 0
-    told = AutoProcessor.from_pretrained(ROOT / "hub_configs" / "unik-penn")
-    assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == told.to_dict()
+    stated = AutoProcessor.from_pretrained(ROOT / "hub_configs" / "unik-penn")
+    assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == stated.to_dict()
     assert "# UNIK on Penn Action" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     model = motionhub.AutoModelForActionClassification.from_pretrained(tmp_path / "out")
     assert model.config.id2label[3] == "bowl"
@@ -193,7 +193,7 @@ def changed(**entries):
 
 
 @pytest.mark.parametrize(
-    ("weights", "told"),
+    ("weights", "expected"),
     [
         (lambda: {"conv1.weight": torch.zeros(3, 3)}, "not a UNIK checkpoint"),
         (lambda: {"epoch": 3, "state": "x"}, "dict of tensors"),
@@ -203,16 +203,16 @@ def changed(**entries):
     ],
     ids=["another network", "no tensors", "missing", "unknown", "shape"],
 )
-def test_what_does_not_fit_is_listed(tmp_path, capsys, weights, told):
+def test_what_does_not_fit_is_listed(tmp_path, capsys, weights, expected):
     import re
 
     assert convert(script, tmp_path, weights()) == 1
-    assert re.search(told, capsys.readouterr().err)
+    assert re.search(expected, capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "expected"),
     [
         (["--heads", "12"], "num_heads"),
         (["--num-people", "1"], "num_people"),
@@ -224,9 +224,9 @@ def test_what_does_not_fit_is_listed(tmp_path, capsys, weights, told):
         (["--like", "nowhere"], "nowhere"),
     ],
 )
-def test_flags_that_contradict_the_weights(tmp_path, capsys, flags, told):
+def test_flags_that_contradict_the_weights(tmp_path, capsys, flags, expected):
     assert convert(script, tmp_path, official(), *flags) == 1
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 def test_joints_that_no_official_layout_has_need_a_name(tmp_path, capsys):

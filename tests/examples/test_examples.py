@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from helpers import ROOT, load_script, read_json, write_json
 
+import motionhub
 from motionhub.models.lac import LacConfig
 from motionhub.models.t_mor import TMorConfig
 from motionhub.models.unik import UnikConfig
@@ -72,6 +73,14 @@ def test_help_of_every_example_shows_its_own_options(name: str, capsys: pytest.C
         load_example(name).main(["--help"])
     assert left.value.code == 0
     assert own <= set(re.findall(r"--\w+", capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_a_wrong_option_of_an_example_is_an_error_of_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    example = load_example(name)
+    assert motionhub.handle_cli_errors(lambda: example.main(["--no_such_option"])) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match("motionhub: .*(required|no_such_option|No model)", line), line
 
 
 def test_single_shot_trains_on_each_camera_and_tests_on_all(

@@ -68,11 +68,11 @@ def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
     processor = motionhub.SkeletonProcessor.from_pretrained(folder)
     (clip,) = motionhub.read(graded / "0.npz")
     score = float(model.eval()(**processor(clip)).scores.detach())
-    (told,) = pipeline("movement-quality", model=str(folder), device="cpu")(str(graded / "0.npz"))
+    (answer,) = pipeline("movement-quality", model=str(folder), device="cpu")(str(graded / "0.npz"))
     limits = report["movements"]["movement"]["agreement"]
     ends = [min(max(score - limits[name], 0), 2) for name in ("upper", "lower")]
-    assert (told["score"], told["interval"]) == (pytest.approx(score), pytest.approx(ends))
-    assert told["track_id"] == 0 and told["coverage"] == 1.0 and model.config.movement == "movement"
+    assert (answer["score"], answer["interval"]) == (pytest.approx(score), pytest.approx(ends))
+    assert answer["track_id"] == 0 and answer["coverage"] == 1.0 and model.config.movement == "movement"
 
 
 def test_a_score_has_no_interval_where_none_was_measured_and_images_are_refused(start, tmp_path):
@@ -82,8 +82,8 @@ def test_a_score_has_no_interval_where_none_was_measured_and_images_are_refused(
     frames = np.random.default_rng(0).normal(size=(2, 8, 20, 3)).astype("f4")
     frames[1] = np.nan
     clip = motionhub.SkeletonSequence(frames, "kinect-20", 30.0, "metre")
-    (told,) = pipe(clip)  # the second person was never seen
-    assert 0 <= told["score"] <= 1 and told["interval"] is None
+    (answer,) = pipe(clip)  # the second person was never seen
+    assert 0 <= answer["score"] <= 1 and answer["interval"] is None
     with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(clip.replace(keypoints=frames * np.nan)) == []
     with pytest.raises(ValueError, match="takes skeletons"):

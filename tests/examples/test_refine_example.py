@@ -70,7 +70,7 @@ def test_experts_that_differ_by_a_frame_and_one_that_saw_nobody(
 ) -> None:
     longer = np.concatenate([poses, poses[-1:]])  # a frame more than the video has
     nobody = np.full_like(poses, np.nan)
-    nobody[0] = poses[0]  # a file without any joint cannot be told from an empty one
+    nobody[0] = poses[0]  # a file without any joint cannot be distinguished from an empty one
     files = [
         write(points, tmp_path / f"{name}.npz") for name, points in zip("abc", (longer, poses, nobody), strict=True)
     ]

@@ -218,10 +218,12 @@ ROD = motionhub.SkeletonLayout("rod", ("tip", "end"), (), "end")
 
 
 @pytest.mark.parametrize(
-    ("shape", "layout", "told"), [((5, 20, 2), "kinect-20", "3-D"), ((5, 2, 3), ROD, "rod")], ids=["dims", "layout"]
+    ("shape", "layout", "expected"),
+    [((5, 20, 2), "kinect-20", "3-D"), ((5, 2, 3), ROD, "rod")],
+    ids=["dims", "layout"],
 )
-def test_a_clip_the_model_cannot_take_is_refused_with_what_it_is(pipe, shape, layout, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_clip_the_model_cannot_take_is_refused_with_what_it_is(pipe, shape, layout, expected):
+    with pytest.raises(ValueError, match=expected):
         pipe(np.ones(shape), layout=layout, fps=30, unit="metre")
 
 

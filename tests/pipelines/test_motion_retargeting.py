@@ -223,7 +223,7 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
 
 
 @pytest.mark.parametrize(
-    ("variant", "inputs", "told"),
+    ("variant", "inputs", "expected"),
     [
         ("view", lambda: (motion(), None), "Nothing to change"),
         ("view", lambda: (motion(), motion(people=2)), "2 people.*target_person=0"),
@@ -234,8 +234,8 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
     ],
     ids=["no target", "two people", "no person", "no size", "no frame", "number"],
 )
-def test_what_cannot_be_done_is_refused(pipes, variant, inputs, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_cannot_be_done_is_refused(pipes, variant, inputs, expected):
+    with pytest.raises(ValueError, match=expected):
         pipes[variant](*inputs())
 
 

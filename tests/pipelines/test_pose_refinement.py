@@ -30,14 +30,14 @@ def damaged():
 
 
 def test_a_damaged_line_is_a_line_again_and_the_report_tells_what_was_done():
-    motion, told = refine(damaged(), return_report=True)
+    motion, summary = refine(damaged(), return_report=True)
     np.testing.assert_allclose(motion.keypoints, line().keypoints, atol=1e-6)
-    assert (told["moved"], told["filled"], told["hidden"]) == (1, 2, 0)
-    assert told["joints_changed"] == pytest.approx(3 / 80)
-    assert told["mean_change"] == pytest.approx(0.5 / 78, rel=1e-4)
-    assert told["coverage_before"] == pytest.approx(78 / 80) and told["coverage_after"] == 1
-    assert told["worst_joint"] == "end" and told["worst_person"] == 0
-    root, end = told["per_joint"]
+    assert (summary["moved"], summary["filled"], summary["hidden"]) == (1, 2, 0)
+    assert summary["joints_changed"] == pytest.approx(3 / 80)
+    assert summary["mean_change"] == pytest.approx(0.5 / 78, rel=1e-4)
+    assert summary["coverage_before"] == pytest.approx(78 / 80) and summary["coverage_after"] == 1
+    assert summary["worst_joint"] == "end" and summary["worst_person"] == 0
+    root, end = summary["per_joint"]
     assert root["changed"] == 0 and root["mean_change"] == 0 and root["coverage_before"] == 1
     assert end["name"] == "end" and end["changed"] == pytest.approx(3 / 40)
     assert end["mean_change"] == pytest.approx(0.5 / 38, rel=1e-4)
@@ -54,14 +54,14 @@ def test_raw_data_is_never_altered():
 def test_jitter_is_the_standard_deviation_of_the_noise_and_smoothing_lowers_it():
     walk = straight_walk(num_frames=300)
     noise = np.random.default_rng(0).normal(0, 0.01, walk.keypoints.shape)
-    _, told = refine(walk.replace(keypoints=walk.keypoints + noise), steps=("savitzky-golay",), return_report=True)
-    assert told["jitter_before"] == pytest.approx(0.01, rel=0.1)
-    assert told["jitter_after"] < 0.5 * told["jitter_before"]
+    _, summary = refine(walk.replace(keypoints=walk.keypoints + noise), steps=("savitzky-golay",), return_report=True)
+    assert summary["jitter_before"] == pytest.approx(0.01, rel=0.1)
+    assert summary["jitter_after"] < 0.5 * summary["jitter_before"]
 
 
 def test_hidden_joints_are_counted():
-    motion, told = refine(damaged(), steps=("outliers",), return_report=True)
-    assert (told["moved"], told["filled"], told["hidden"]) == (0, 0, 1)
+    motion, summary = refine(damaged(), steps=("outliers",), return_report=True)
+    assert (summary["moved"], summary["filled"], summary["hidden"]) == (0, 0, 1)
     assert not motion.joint_mask[0, 20, 1]
 
 
@@ -72,22 +72,22 @@ def test_steps_are_done_in_the_order_given():
 
 
 def test_without_steps_nothing_changes():
-    motion, told = refine(damaged(), steps=(), return_report=True)
+    motion, summary = refine(damaged(), steps=(), return_report=True)
     np.testing.assert_array_equal(motion.keypoints, damaged().keypoints)
-    assert told["joints_changed"] == 0 and told["mean_change"] == 0
+    assert summary["joints_changed"] == 0 and summary["mean_change"] == 0
 
 
 def test_several_inputs_are_experts_and_the_report_knows_each():
     off = damaged()
     far = line().replace(keypoints=line().keypoints + 5)
-    motion, told = refine([off, line(), far], steps=(), return_report=True)
+    motion, summary = refine([off, line(), far], steps=(), return_report=True)
     np.testing.assert_array_equal(motion.keypoints, line().keypoints)
     # The second has the end in the gap and, nearest from then on with the first, in the outlier's frame.
-    picked = [row["picked"] for row in told["experts"]]
+    picked = [row["picked"] for row in summary["experts"]]
     assert sum(picked) == pytest.approx(1) and picked[1] >= 3 / 80 and picked[2] == 0
-    assert told["experts"][0]["coverage"] == pytest.approx(78 / 80)
-    assert len(told["confidence"][0]) == 40
-    assert told["filled"] == 2
+    assert summary["experts"][0]["coverage"] == pytest.approx(78 / 80)
+    assert len(summary["confidence"][0]) == 40
+    assert summary["filled"] == 2
 
 
 def test_files_and_arrays_are_refined_like_sequences(tmp_path):
@@ -101,24 +101,24 @@ def test_files_and_arrays_are_refined_like_sequences(tmp_path):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_short_motions_have_a_report_without_jitter(step):
-    _, told = refine(line(1), steps=(step,), return_report=True)
-    assert told["jitter_before"] is None and told["joints_changed"] == 0
+    _, summary = refine(line(1), steps=(step,), return_report=True)
+    assert summary["jitter_before"] is None and summary["joints_changed"] == 0
 
 
 def test_nothing_seen_is_said_and_reported_without_numbers():
     nothing = line().replace(keypoints=np.full((1, 40, 2, 2), np.nan))
     with pytest.warns(UserWarning, match="no valid keypoints, so nothing is refined"):
-        motion, told = refine(nothing, return_report=True)
+        motion, summary = refine(nothing, return_report=True)
     assert not motion.joint_mask.any()
-    assert told["mean_change"] is None and told["jitter_after"] is None and told["coverage_after"] == 0
+    assert summary["mean_change"] is None and summary["jitter_after"] is None and summary["coverage_after"] == 0
 
 
 def test_two_people_are_reported_by_the_one_who_changed_most():
     two = np.concatenate([line().keypoints, damaged().keypoints + 3])
-    told = report(
+    summary = report(
         line().replace(keypoints=two, track_ids=None), line().replace(keypoints=np.nan_to_num(two), track_ids=None)
     )
-    assert told["worst_person"] == 1 and told["worst_joint"] == "end" and told["filled"] == 2
+    assert summary["worst_person"] == 1 and summary["worst_joint"] == "end" and summary["filled"] == 2
 
 
 def test_what_does_not_fit_is_refused():

@@ -78,8 +78,8 @@ def test_the_label_with_the_nearest_text_is_first_and_scores_are_the_softmax():
 def test_labels_with_commas_and_with_further_phrasings_are_read():
     pipe = pipe_of()
     assert pipe(clip_at(2), candidate_labels="stand, sit", top_k=1)[0]["scores"][0]["label"] == "sit"
-    told = pipe.candidates({"walk": ["walk about"], "sit": []})
-    torch.testing.assert_close(told.vectors, torch.eye(4)[[1, 2]])
+    candidates = pipe.candidates({"walk": ["walk about"], "sit": []})
+    torch.testing.assert_close(candidates.vectors, torch.eye(4)[[1, 2]])
     mixed = pipe.candidates({"stand": ["walk"]})
     torch.testing.assert_close(mixed.vectors, torch.tensor([[0.5**0.5, 0.5**0.5, 0, 0]]))
 

@@ -229,5 +229,5 @@ def test_a_mediapipe_that_reports_its_use_is_warned_of(version, reports, monkeyp
     pytest.importorskip("mediapipe")
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
     get_estimator("mediapipe")
-    told = [str(warning.message) for warning in recwarn]
-    assert any(f"MediaPipe {version} reports its use" in text for text in told) == reports
+    warned = [str(warning.message) for warning in recwarn]
+    assert any(f"MediaPipe {version} reports its use" in text for text in warned) == reports

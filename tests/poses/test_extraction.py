@@ -86,14 +86,18 @@ def test_two_people_who_cross_stay_themselves(tmp_path):
 def test_the_report_counts(tmp_path):
     images = [scene([]) for _ in range(4)] + two_who_cross(8) + [scene([(60, 60, 0)])] * 2
     found = extract_clip(write_video(tmp_path / "a.mp4", images), SquareFinder())
-    told = found.report
-    assert (told["frames"], told["decoded"], told["broken"], told["skipped"]) == (14, 14, 0, 0)
-    assert (told["people"], told["with_people"], told["left_out"]) == (2, 8, 1)  # the last one is there too shortly
-    assert told["estimator"] == "squares" and told["coverage"] == 1
-    assert found.tracks.boxes.shape == (told["people"], 14, 4)
+    summary = found.report
+    assert (summary["frames"], summary["decoded"], summary["broken"], summary["skipped"]) == (14, 14, 0, 0)
+    assert (summary["people"], summary["with_people"], summary["left_out"]) == (
+        2,
+        8,
+        1,
+    )  # the last: too short
+    assert summary["estimator"] == "squares" and summary["coverage"] == 1
+    assert found.tracks.boxes.shape == (summary["people"], 14, 4)
     present = np.isfinite(found.tracks.boxes).all(axis=-1)
     np.testing.assert_array_equal(present, seen(found.clip))
-    json.dumps(told)
+    json.dumps(summary)
 
 
 def test_a_video_without_people_is_an_empty_answer(tmp_path):

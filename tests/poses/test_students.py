@@ -12,7 +12,6 @@ from motionhub.poses.self_training import LabelledFrame, fit_anchor_poses, pose_
 from motionhub.poses.students import (
     HeatmapStudent,
     LcrNetStudent,
-    agreement,
     check_images,
     collate_images,
     crop,
@@ -20,6 +19,7 @@ from motionhub.poses.students import (
     gaussian_targets,
     heatmaps_of,
     highest_cells,
+    pose_agreement,
     self_training_recipe,
 )
 from motionhub.processing.person_images import PersonImageProcessor
@@ -204,15 +204,15 @@ def test_agreement_pairs_people_and_counts_who_was_not_found_as_wrong() -> None:
     label = LabelledFrame(0, poses, boxes, np.ones(2))
     # In the other order; the first person's joints are off by 1 and 3 of a box of 20, the second's by 2 of 40.
     near = np.stack([[[100.0, 102], [0, 0]], [[1.0, 0], [0, 3]]])
-    scores = agreement([{"poses": near}], [label])
+    scores = pose_agreement([{"poses": near}], [label])
     assert scores == {"pck": 2 / 3, "found": 1.0, "error": pytest.approx(((1 + 3) / 2 / 20 + 2 / 40) / 2)}
-    one = agreement([{"poses": near[1:]}, {"poses": near[:0]}], [label, label])
+    one = pose_agreement([{"poses": near[1:]}, {"poses": near[:0]}], [label, label])
     assert one == {"pck": 1 / 6, "found": 0.25, "error": pytest.approx(0.1)}
-    assert np.isnan(agreement([{"poses": near[:0]}], [label])["error"])
+    assert np.isnan(pose_agreement([{"poses": near[:0]}], [label])["error"])
 
 
 def test_a_joint_that_only_the_label_has_is_not_right() -> None:
     label = LabelledFrame(0, np.zeros((1, 2, 2), np.float32), np.array([[0, 0, 10, 10]], np.float32), np.ones(1))
     half = np.array([[[0.0, 0], [MISSING, MISSING]]])
-    assert agreement([{"poses": half}], [label]) == {"pck": 0.5, "found": 1.0, "error": 0.0}
-    assert agreement([{"poses": np.full((1, 2, 2), MISSING)}], [label])["found"] == 0
+    assert pose_agreement([{"poses": half}], [label]) == {"pck": 0.5, "found": 1.0, "error": 0.0}
+    assert pose_agreement([{"poses": np.full((1, 2, 2), MISSING)}], [label])["found"] == 0

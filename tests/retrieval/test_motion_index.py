@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from helpers import read_json, write_json
 
-from motionhub.metrics.embeddings import hit_at_k
 from motionhub.retrieval.index import Entry, MotionIndex
 
 
@@ -91,15 +90,3 @@ def test_a_query_of_another_encoder_is_refused():
         MotionIndex(VECTORS, ENTRIES[:2], "clip", {})
     with pytest.raises(ValueError, match="level"):
         MotionIndex(VECTORS, ENTRIES, "joint", {})
-
-
-def test_hit_at_k_counts_the_queries_with_something_relevant_among_the_nearest():
-    queries, gallery = np.array([[1.0, 0], [0, 1]]), np.array([[1, 0.2], [1, 0.1], [0.1, 1]])
-    relevant = np.array([[True, False, False], [False, True, False]])
-    assert hit_at_k(queries, gallery, relevant, ks=(1, 2, 3)) == {"hit@1": 0.0, "hit@2": 0.5, "hit@3": 1.0}
-    far = np.array([[5, 0.0], [1.1, 0.0], [0, 1]])
-    assert hit_at_k(queries, far, relevant, ks=(1,))["hit@1"] == 0.5  # same direction: the earlier
-    with pytest.raises(ValueError, match="ks of at least 1"):
-        hit_at_k(queries, gallery, relevant, ks=(0,))
-    with pytest.raises(ValueError, match="finite"):
-        hit_at_k(queries * np.nan, gallery, relevant)

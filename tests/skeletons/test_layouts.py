@@ -234,8 +234,8 @@ def test_every_layout_is_found_under_its_own_name(name):
 def test_a_name_of_several_layouts_is_answered_with_these(word, answers):
     with pytest.raises(ValueError, match=f"Layout '{word}' is ambiguous") as raised:
         get_layout(word)
-    told = str(raised.value).partition(". The layouts are")[0]
-    assert all(f"{name} (" in told for name in answers) and "mediapipe" not in told
+    listed = str(raised.value).partition(". The layouts are")[0]
+    assert all(f"{name} (" in listed for name in answers) and "mediapipe" not in listed
 
 
 @pytest.mark.parametrize("number", range(12, 40))

@@ -23,6 +23,10 @@ class ViewRanges:
     Args:
         bone_factor: smallest and largest factor of a limb's bones; (1, 1) keeps the body.
         azimuth, elevation, roll: of the camera, degrees either way.
+
+    Examples:
+        >>> motionhub.ViewRanges(bone_factor=(1.0, 1.0), azimuth=45.0).roll
+        0.0
     """
 
     bone_factor: tuple[float, float] = (0.7, 1.4)

@@ -17,6 +17,10 @@ class CameraRanges:
         distance: of the camera from the origin; None: weak perspective.
         nearest: joints nearer to the camera than this, or behind it, are not visible (the camera may be inside the
             body).
+
+    Examples:
+        >>> motionhub.CameraRanges(azimuth=90.0, distance=None).azimuth
+        90.0
     """
 
     azimuth: float = 180.0
@@ -40,7 +44,7 @@ def draw_cameras(draws: Tensor, ranges: CameraRanges) -> Tensor:
     return (2 * draws - 1) * draws.new_tensor(limits)
 
 
-def pictures_of(
+def images_of(
     points: Tensor, seen: Tensor, angles: Tensor, ranges: CameraRanges, up: str = "y"
 ) -> tuple[Tensor, Tensor]:
     """Poses as cameras around the origin see them: image coordinates `(..., joints, 2)`, y down, and visible joints.

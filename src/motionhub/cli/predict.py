@@ -147,7 +147,14 @@ def _best_labels(people: list[dict[str, Any]], clip: Any) -> dict[str, Any]:
 
 
 def labels_over_time(rows: list[dict[str, Any]], clip: Any) -> list[str | None]:
-    """The labels of each frame, `"0: sit down, 1: wave"`; None for a frame in no interval."""
+    """The labels of each frame, `"0: sit down, 1: wave"`; None for a frame in no interval.
+
+    Examples:
+        >>> clip = motionhub.generate("wave", seed=0, num_frames=4, fps=2)
+        >>> rows = [{"track_id": 0, "start_s": 0.0, "end_s": 1.0, "label": "wave"}]
+        >>> motionhub.labels_over_time(rows, clip)
+        ['wave', 'wave', None, None]
+    """
     labels: list[str | None] = []
     for frame in range(clip.num_frames):
         time = (frame + 0.5) / clip.fps

@@ -1,5 +1,6 @@
 """Errors and notes of commands in one line each, and their exit status."""
 
+import argparse
 import io
 import json
 import os
@@ -8,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 
 # Keyword of `motionhub.write` -> option of the command line, if it is not `--keyword`.
@@ -16,12 +17,17 @@ _WRITE_FLAGS = {"format": "--to", "person": "--person INDEX", "project": "--proj
 
 
 def handle_cli_errors(run: Callable[[], int | None]) -> int:
-    """Runs a command; returns its exit status. Bad input is one line on stderr and status 2, not a traceback."""
+    """Runs a command; returns its exit status. Bad input is one line on stderr and status 2, not a traceback.
+
+    Examples:
+        >>> motionhub.handle_cli_errors(lambda: 0)
+        0
+    """
     warnings.showwarning = _show_warning
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with _closed_pipe_ends_quietly():
+        with _closed_pipe_ends_quietly(), _usage_errors_raised():
             return run() or 0
     except (ValueError, OSError, ImportError) as error:
         text = f"{error}{_flag_hint(error)}"
@@ -73,6 +79,21 @@ def in_units(unit: str) -> str:
 def who(track_id: int | None) -> str:
     """The person of a result; None is a whole clip."""
     return "all people" if track_id is None else f"person {track_id}"
+
+
+@contextmanager
+def _usage_errors_raised() -> Iterator[None]:
+    """Raises the errors of argparse, which would print the usage and exit, as a ValueError that names the help."""
+
+    def error(self: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise ValueError(f"{message}. See {self.prog} --help.")
+
+    before = argparse.ArgumentParser.error
+    argparse.ArgumentParser.error = error  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.error = before  # type: ignore[method-assign]
 
 
 def _usage(error: Exception) -> str:

@@ -1,9 +1,6 @@
 """`motionhub train`: fine-tuning, linear evaluation, few labels or from scratch."""
 
-import io
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
 from dataclasses import MISSING, Field, fields
 from inspect import Parameter, Signature
 from typing import Annotated, Any, Literal, get_origin
@@ -37,8 +34,7 @@ def train(context: Context, **declared: Any) -> None:
     from motionhub.training.start import load_splits, parse_training, prepare_start
     from motionhub.training.tasks.segmentation import SegmentationOptions, is_segmentation_model, train_segmentation
 
-    with _usage_errors_in_one_line():
-        arguments, recipe, options = parse_training(context.args, "", SegmentationOptions, prog="motionhub train")
+    arguments, recipe, options = parse_training(context.args, "", SegmentationOptions, prog="motionhub train")
     frames = is_segmentation_model(arguments.model)
     if not frames:
         options.check_not_given(arguments.model)
@@ -52,19 +48,6 @@ def train(context: Context, **declared: Any) -> None:
         print((format_segmentation_report if frames else format_report)(result.last_metrics))
         last = f"{'last' if frames else 'last epoch'}: {result.last_dir}"
         print(f"{result.steps} updates in {result.seconds:.0f} s; {last}, best: {result.best_dir}")
-
-
-@contextmanager
-def _usage_errors_in_one_line() -> Iterator[None]:
-    """Turns an error of argparse, which prints the usage and exits, into a ValueError."""
-    printed = io.StringIO()
-    try:
-        with redirect_stderr(printed):
-            yield
-    except SystemExit:
-        reason = printed.getvalue().rpartition("error: ")[2].strip()
-        raise ValueError(f"{reason}. See motionhub train --help.") from None
-    sys.stderr.write(printed.getvalue())
 
 
 def _declared(kind: type, panel: str) -> Iterator[Parameter]:

@@ -21,7 +21,12 @@ Facts = Mapping[str, Any]
 
 
 def read_card_facts(path: str | Path) -> dict[str, Any]:
-    """The facts of a `card.yaml` (or of the folder that holds one), checked; raises ValueError for bad ones."""
+    """The facts of a `card.yaml` (or of the folder that holds one), checked; raises ValueError for bad ones.
+
+    Examples:
+        >>> facts = motionhub.read_card_facts("hub_configs/unik-posetics")  # doctest: +SKIP
+        >>> facts["licence"]  # doctest: +SKIP
+    """
     import yaml
 
     path = Path(path)
@@ -109,7 +114,14 @@ def render_model_card(
 
 
 def write_model_card(folder: str | Path, *arguments: Any, **options: Any) -> Path:
-    """Writes `render_model_card(*arguments, **options)` to `folder/README.md`."""
+    """Writes `render_model_card(*arguments, **options)` to `folder/README.md`.
+
+    Examples:
+        >>> facts = motionhub.read_card_facts("runs/mine/last")  # doctest: +SKIP
+        >>> motionhub.write_model_card(  # doctest: +SKIP
+        ...     "runs/mine/last", config, processor, recipe, results, facts, joints=layout.joints
+        ... )
+    """
     path = Path(folder) / "README.md"
     path.write_text(render_model_card(*arguments, **options), encoding="utf-8")
     return path

@@ -221,7 +221,12 @@ def _write_cards(staged: Path, facts: Facts, repo_id: str) -> None:
 
 
 def draw_layout(name: str, folder: str | Path) -> str | None:
-    """Draws the named joints of a layout on a synthetic pose; the file's name in `folder`, None without `viz`."""
+    """Draws the named joints of a layout on a synthetic pose; the file's name in `folder`, None without `viz`.
+
+    Examples:
+        >>> motionhub.draw_layout("coco-17", ".")
+        'layout.png'
+    """
     try:
         import PIL.Image  # noqa: F401
     except ImportError:

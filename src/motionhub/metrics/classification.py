@@ -24,6 +24,11 @@ def classification_report(logits: Any, labels: Any, class_names: Sequence[str] |
 
     Raises:
         ValueError: wrong shapes, no clips, NaN or infinite scores, or labels that are no class index.
+
+    Examples:
+        >>> report = motionhub.classification_report([[2.0, 1.0], [0.5, 3.0]], [0, 0], ["sit", "stand"])
+        >>> report["top1"], report["absent_classes"]
+        (0.5, ['stand'])
     """
     logits, labels = _checked(logits, labels)
     num_classes = logits.shape[1]
@@ -73,7 +78,13 @@ def fuse_streams(*streams: Any, weights: Sequence[float] | None = None, mode: st
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The report as lines of text: one per class, then the totals, all in percent."""
+    """The report as lines of text: one per class, then the totals, all in percent.
+
+    Examples:
+        >>> report = motionhub.classification_report([[2.0, 1.0], [0.5, 3.0]], [0, 1])
+        >>> print(motionhub.format_report(report).splitlines()[0])
+        class                clips  accuracy  precision     f1
+    """
     width = max([len("mean class accuracy"), *(len(row["name"]) for row in report["per_class"])])
     lines = [f"{'class':<{width}}  clips  accuracy  precision     f1"]
     for row in report["per_class"]:

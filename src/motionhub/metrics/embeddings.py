@@ -1,6 +1,5 @@
 """Quality of embeddings: linear probe, effective rank, spread, hit@k."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,34 +51,3 @@ def spread(embeddings: Any) -> float:
     values = np.asarray(embeddings, np.float64)
     length = np.square(values).sum()
     return float(np.square(values - values.mean(axis=0)).sum() / length) if length else 0.0
-
-
-def hit_at_k(queries: Any, gallery: Any, relevant: Any, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """Share of queries with a relevant entry among their k nearest by cosine, as `{"hit@1": ...}`.
-
-    Args:
-        queries: `(num_queries, channels)`; gallery: `(num_gallery, channels)`, for example of another view.
-        relevant: `(num_queries, num_gallery)` bool; a query without a relevant entry is a miss.
-        ks: numbers of neighbours; of equally near ones the earlier comes first.
-
-    Raises:
-        ValueError: wrong shapes, or a vector is not finite.
-    """
-    queries, gallery = np.asarray(queries, np.float64), np.asarray(gallery, np.float64)
-    relevant = np.asarray(relevant, bool)
-    fits = queries.ndim == gallery.ndim == 2 and relevant.shape == (len(queries), len(gallery)) and relevant.size
-    if not fits or min(ks, default=0) < 1:
-        raise ValueError(
-            "Expected queries, gallery, relevant (num_queries, num_gallery) and ks of at least 1, got "
-            f"{queries.shape}, {gallery.shape}, {relevant.shape} and {list(ks)}."
-        )
-    if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
-        raise ValueError("hit@k needs finite vectors; leave out poses without joints.")
-    queries, gallery = (
-        values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, gallery)
-    )
-    # For unit vectors the same order as the cosine.
-    distances = np.square(queries).sum(1)[:, None] + np.square(gallery).sum(1) - 2 * queries @ gallery.T
-    order = np.argsort(distances, axis=1, kind="stable")
-    found = np.take_along_axis(relevant, order, axis=1)
-    return {f"hit@{k}": float(found[:, :k].any(1).mean()) for k in ks}

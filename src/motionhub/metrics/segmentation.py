@@ -269,7 +269,12 @@ def segmentation_report(
 
 
 def format_segmentation_report(report: dict[str, Any]) -> str:
-    """The report as lines for a terminal."""
+    """The report as lines for a terminal.
+
+    Examples:
+        >>> report = motionhub.train_segmentation(splits, arguments, recipe, model_class).report  # doctest: +SKIP
+        >>> print(motionhub.format_segmentation_report(report))  # doctest: +SKIP
+    """
     lines = [f"{report['num_clips']} clips, {report['num_frames']} frames", f"{'':24s}   frame AP  event AP@.5"]
     for row in report["per_class"]:
         cells = [_percent(row["average_precision"]), _percent(row["event_average_precision"])]

@@ -38,6 +38,11 @@ class AgcnConfig(GraphEncoderConfig):
         key_ratio: query and key have `channels // key_ratio` channels per subset.
         dependency_init: initial value of every entry of the free matrices.
         spatial_norm_init: initial scale of the spatial batch norms (tiny: blocks begin as temporal convolutions).
+
+    Examples:
+        >>> config = motionhub.AgcnConfig(layout="coco-17", num_joints=17, num_labels=5)
+        >>> config.hidden_size, config.frame_stride
+        (256, 4)
     """
 
     model_type = "motionhub_agcn"
@@ -48,7 +53,15 @@ class AgcnConfig(GraphEncoderConfig):
 
 
 class AgcnModel(SkeletonEncoder):
-    """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
+    """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.AgcnConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17")
+        >>> model = motionhub.AgcnModel(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).pooler_output.shape
+        torch.Size([1, 8])
+    """
 
     config: AgcnConfig
 
@@ -72,14 +85,30 @@ class AgcnModel(SkeletonEncoder):
 
 
 class AgcnForActionClassification(SkeletonForActionClassification):
-    """One label per clip; logits without softmax."""
+    """One label per clip; logits without softmax.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.AgcnConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17", num_labels=5)
+        >>> model = motionhub.AgcnForActionClassification(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 5])
+    """
 
     config: AgcnConfig
     encoder_class = AgcnModel
 
 
 class AgcnForActionSegmentation(SkeletonForActionSegmentation):
-    """Scores per input frame, several actions may be on at once."""
+    """Scores per input frame, several actions may be on at once.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.AgcnConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17", num_labels=5)
+        >>> model = motionhub.AgcnForActionSegmentation(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 30, 5])
+    """
 
     config: AgcnConfig
     encoder_class = AgcnModel

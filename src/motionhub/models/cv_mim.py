@@ -56,6 +56,11 @@ class CvMimConfig(MotionConfig):
             `"both"`.
         temporal_head: `"convnet"`, `"resnet"` or `"res-tcn"`.
         classifier_dropout: of the temporal head.
+
+    Examples:
+        >>> config = motionhub.CvMimConfig(pose_size=16, view_size=8)
+        >>> config.pose_size, config.layout
+        (16, 'cv-mim-13')
     """
 
     model_type = "motionhub_cv_mim"
@@ -154,7 +159,14 @@ class CvMimPreTrainedModel(PreTrainedModel):
 
 
 class CvMimModel(CvMimPreTrainedModel):
-    """The encoder: a pose vector and a view vector for every person and frame."""
+    """The encoder: a pose vector and a view vector for every person and frame.
+
+    Examples:
+        >>> import torch
+        >>> model = motionhub.CvMimModel(motionhub.CvMimConfig(width=16))
+        >>> model(torch.randn(1, 1, 30, 13, 2)).pooler_output.shape
+        torch.Size([1, 32])
+    """
 
     # Loading the encoder of a classifier leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\."]
@@ -377,6 +389,13 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
     """One label per clip: the features of every frame, a temporal network on them; logits without softmax.
 
     The paper freezes the encoder: train with `mode="linear"`, which trains everything above it.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.CvMimConfig(width=16, num_labels=5)
+        >>> model = motionhub.CvMimForActionClassification(config)
+        >>> model(torch.randn(1, 1, 30, 13, 2)).logits.shape
+        torch.Size([1, 5])
     """
 
     def __init__(self, config: CvMimConfig) -> None:

@@ -53,6 +53,10 @@ class LacConfig(MotionConfig):
         basis_signs: `"positive"`, or as official `"householder"`: the same motions, magnitudes of other signs; see
             `OrthogonalBasis`.
         dropout: in the decoder, after every layer but the last.
+
+    Examples:
+        >>> motionhub.LacConfig(num_motion_directions=64).encoder_channels
+        [64, 96, 160]
     """
 
     model_type = "motionhub_lac"
@@ -116,7 +120,17 @@ class LacCodes:
 
 
 class LacModel(MotionRetargetingModel):
-    """The generator. `encode`, `decode`, `transfer` and `mix` take network tensors, the rest processor output."""
+    """The generator. `encode`, `decode`, `transfer` and `mix` take network tensors, the rest processor output.
+
+    Examples:
+        >>> import torch
+        >>> model = motionhub.LacModel(motionhub.LacConfig()).eval()
+        >>> source, target = torch.randn(2, 1, 1, 40, 15, 2)
+        >>> with torch.no_grad():
+        ...     made = model.retarget({"keypoints": source}, {"keypoints": target})
+        >>> made.keypoints.shape
+        torch.Size([1, 1, 40, 15, 2])
+    """
 
     config: LacConfig
     base_model_prefix = "lac"

@@ -67,6 +67,10 @@ class LcrNetConfig(MotionConfig):
         min_class_score: probability from which on a box and an anchor pose are a pose proposal.
         min_overlap, max_distance, min_mode_score, min_person_score: of `integrate_proposals`.
         max_people: people per image that are kept.
+
+    Examples:
+        >>> motionhub.LcrNetConfig(num_anchor_poses=30).anchor_sizes
+        [32, 64, 128, 256, 512]
     """
 
     model_type = "motionhub_lcr_net"
@@ -210,6 +214,11 @@ class LcrNetModel(PreTrainedModel):
 
     The boxes that losses are computed on are drawn with torch's global generator, as in torchvision: seed it
     (`TrainingRecipe.seed` does).
+
+    Examples:
+        >>> model = motionhub.LcrNetModel(motionhub.LcrNetConfig(backbone="resnet10"))
+        >>> tuple(model.anchor_poses.shape)
+        (20, 13, 2)
     """
 
     config: LcrNetConfig

@@ -49,6 +49,11 @@ class LtnConfig(EncoderInsideConfig):
         time_channels: size of the encoding of t before it is combined with f.
         time_hidden_sizes: of the layers between; [2048] is the thesis's "two layers".
         time_norm: batch norm of t's numbers and f together, before these layers.
+
+    Examples:
+        >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
+        >>> motionhub.LtnConfig(encoder_config=encoder, num_directions=4).hidden_size
+        8
     """
 
     model_type = "motionhub_ltn"
@@ -132,7 +137,16 @@ class PlainDirections(nn.Module):
 
 
 class LtnModel(PreTrainedModel):
-    """The encoder, the basis of time and the time encoder."""
+    """The encoder, the basis of time and the time encoder.
+
+    Examples:
+        >>> import torch
+        >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
+        >>> model = motionhub.LtnModel(motionhub.LtnConfig(encoder_config=encoder, num_directions=4))
+        >>> joints, dims = encoder.num_joints, encoder.in_channels
+        >>> model(torch.randn(1, 1, 30, joints, dims)).pooler_output.shape
+        torch.Size([1, 8])
+    """
 
     config: LtnConfig
     base_model_prefix = "ltn"

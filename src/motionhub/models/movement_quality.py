@@ -34,6 +34,11 @@ class MovementQualityConfig(EncoderInsideConfig):
         movement: what the clips show that the model judges; "": not said.
         held_out: how scores agreed with true ones on people left out of the training (`metrics.agreement`), as JSON
             values; None: not measured.
+
+    Examples:
+        >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
+        >>> motionhub.MovementQualityConfig(encoder_config=encoder, max_score=4).num_outputs
+        5
     """
 
     model_type = "motionhub_movement_quality"
@@ -62,7 +67,16 @@ class MovementQualityOutput(ModelOutput):
 
 
 class SkeletonForMovementQuality(PreTrainedModel):
-    """A score per clip of keypoints."""
+    """A score per clip of keypoints.
+
+    Examples:
+        >>> import torch
+        >>> encoder = motionhub.UnikConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17")
+        >>> config = motionhub.MovementQualityConfig(encoder_config=encoder, recurrent_size=8)
+        >>> model = motionhub.SkeletonForMovementQuality(config)
+        >>> model(torch.randn(1, 1, 30, 17, encoder.in_channels)).scores.shape
+        torch.Size([1])
+    """
 
     config: MovementQualityConfig
     base_model_prefix = "encoder"

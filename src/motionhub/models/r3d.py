@@ -38,6 +38,10 @@ class R3dConfig(MotionConfig):
         projection_sizes: output sizes of the projection's linear layers, ReLU between (`R3dForPreTraining`).
         classifier_dropout: dropout before the classification head.
         norm_eps, norm_momentum: of the batch norms.
+
+    Examples:
+        >>> motionhub.R3dConfig(depths=[1, 1], widths=[32, 64], temporal_kernels=[1, 3]).hidden_size
+        64
     """
 
     model_type = "motionhub_r3d"
@@ -145,7 +149,15 @@ class R3dPreTrainedModel(PreTrainedModel):
 
 
 class R3dModel(R3dPreTrainedModel):
-    """The trunk: images of a clip in, features per frame and place and one vector per clip out."""
+    """The trunk: images of a clip in, features per frame and place and one vector per clip out.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.R3dConfig(stem_channels=8, depths=[1], widths=[16], temporal_kernels=[1])
+        >>> model = motionhub.R3dModel(config)
+        >>> model(torch.randn(1, 4, 3, 32, 32)).pooler_output.shape
+        torch.Size([1, 16])
+    """
 
     # Loading the trunk of a classifier leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\.", r"^projection\."]
@@ -194,7 +206,15 @@ class R3dModel(R3dPreTrainedModel):
 
 
 class R3dForActionClassification(R3dPreTrainedModel):
-    """One label per clip; logits without softmax."""
+    """One label per clip; logits without softmax.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.R3dConfig(stem_channels=8, depths=[1], widths=[16], temporal_kernels=[1], num_labels=5)
+        >>> model = motionhub.R3dForActionClassification(config)
+        >>> model(torch.randn(1, 4, 3, 32, 32)).logits.shape
+        torch.Size([1, 5])
+    """
 
     def __init__(self, config: R3dConfig) -> None:
         super().__init__(config)
@@ -213,7 +233,15 @@ class R3dForActionClassification(R3dPreTrainedModel):
 
 
 class R3dForPreTraining(R3dPreTrainedModel):
-    """The trunk with the projection that contrastive learning compares clips by; a published file's is kept here."""
+    """The trunk with the projection that contrastive learning compares clips by; a published file's is kept here.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.R3dConfig(stem_channels=8, depths=[1], widths=[16], temporal_kernels=[1])
+        >>> model = motionhub.R3dForPreTraining(config).eval()
+        >>> list(model(torch.randn(1, 4, 3, 32, 32)))
+        ['projection', 'pooler_output']
+    """
 
     def __init__(self, config: R3dConfig) -> None:
         super().__init__(config)

@@ -57,6 +57,10 @@ class RetargetNetConfig(MotionConfig):
         decoder_channels: output channels of the decoder's layers but the last.
         body_code_size, view_code_size: sizes of the two static codes of `"full"`.
         dropout: in the decoder, after every layer but the last.
+
+    Examples:
+        >>> motionhub.RetargetNetConfig(variant="full").motion_channels
+        [64, 96, 128]
     """
 
     model_type = "motionhub_retarget_net"
@@ -142,6 +146,11 @@ class RetargetNetModel(MotionRetargetingModel):
 
     A network tensor has 30 channels: x and y of the 14 joints relative to the root and of the root's velocity.
     `config.min_frames` is 32 for the variant "view", 16 for the others.
+
+    Examples:
+        >>> model = motionhub.RetargetNetModel(motionhub.RetargetNetConfig())
+        >>> model.config.variant
+        'view'
     """
 
     config: RetargetNetConfig
@@ -236,7 +245,16 @@ class RetargetNetModel(MotionRetargetingModel):
 
 
 class RetargetNetForMotionRetargeting(RetargetNetModel):
-    """The same network under the name of its task."""
+    """The same network under the name of its task.
+
+    Examples:
+        >>> import torch
+        >>> model = motionhub.RetargetNetForMotionRetargeting(motionhub.RetargetNetConfig()).eval()
+        >>> source, target = torch.randn(2, 1, 1, 40, 15, 2)
+        >>> made = model.retarget({"keypoints": source}, {"keypoints": target})
+        >>> made.keypoints.shape
+        torch.Size([1, 1, 40, 15, 2])
+    """
 
 
 def _side_by_side(motion_code: Tensor, static_code: Tensor) -> Tensor:

@@ -39,6 +39,11 @@ class StGcnConfig(GraphEncoderConfig):
         centre_joint: name of the joint that "towards the centre" refers to; None is the published one, or the root.
         edge_importance: every edge has a learned factor in every block.
         dropout: after every temporal convolution but the first (the official Kinetics and NTU recipes: 0.5).
+
+    Examples:
+        >>> config = motionhub.StGcnConfig(layout="coco-17", num_joints=17, num_labels=5)
+        >>> config.hidden_size, config.frame_stride
+        (256, 4)
     """
 
     model_type = "motionhub_st_gcn"
@@ -58,6 +63,13 @@ class StGcnModel(SkeletonEncoder):
 
     All person slots share the statistics of the raw keypoints, as in the official code. `attentions` are empty,
     `dependencies` the graph times its importance.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.StGcnConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17")
+        >>> model = motionhub.StGcnModel(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).pooler_output.shape
+        torch.Size([1, 8])
     """
 
     config: StGcnConfig
@@ -87,14 +99,30 @@ class StGcnModel(SkeletonEncoder):
 
 
 class StGcnForActionClassification(SkeletonForActionClassification):
-    """One label per clip; logits without softmax."""
+    """One label per clip; logits without softmax.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.StGcnConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17", num_labels=5)
+        >>> model = motionhub.StGcnForActionClassification(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 5])
+    """
 
     config: StGcnConfig
     encoder_class = StGcnModel
 
 
 class StGcnForActionSegmentation(SkeletonForActionSegmentation):
-    """Scores per input frame, several actions may be on at once."""
+    """Scores per input frame, several actions may be on at once.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.StGcnConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17", num_labels=5)
+        >>> model = motionhub.StGcnForActionSegmentation(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 30, 5])
+    """
 
     config: StGcnConfig
     encoder_class = StGcnModel

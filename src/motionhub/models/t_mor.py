@@ -51,6 +51,11 @@ class TMorConfig(EncoderInsideConfig):
         calibrated_stacking: added to the similarity of labels that its text bank does not mark as trained:
             without it the labels of the training win nearly always. See `metrics/open_set.py`.
         window_seconds: length of motion that the model is meant for.
+
+    Examples:
+        >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
+        >>> motionhub.TMorConfig(encoder_config=encoder, projection_size=64, text_size=384).hidden_size
+        8
     """
 
     model_type = "motionhub_t_mor"
@@ -228,7 +233,16 @@ class TMorPreTrainedModel(PreTrainedModel):
 
 
 class TMorModel(TMorPreTrainedModel):
-    """The motion encoder and the projections of motion, text and video; the towers stay outside."""
+    """The motion encoder and the projections of motion, text and video; the towers stay outside.
+
+    Examples:
+        >>> import torch
+        >>> encoder = motionhub.UnikConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17")
+        >>> config = motionhub.TMorConfig(encoder_config=encoder, projection_size=6, text_size=4)
+        >>> model = motionhub.TMorModel(config)
+        >>> model(torch.randn(1, 1, 30, 17, encoder.in_channels)).motion_embeds.shape
+        torch.Size([1, 6])
+    """
 
     def __init__(self, config: TMorConfig) -> None:
         super().__init__(config)
@@ -308,7 +322,16 @@ class TMorModel(TMorPreTrainedModel):
 
 
 class TMorForZeroShotActionClassification(TMorPreTrainedModel):
-    """The text that describes a motion best: logits are similarities over `config.score_temperature`."""
+    """The text that describes a motion best: logits are similarities over `config.score_temperature`.
+
+    Examples:
+        >>> import torch
+        >>> encoder = motionhub.UnikConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17")
+        >>> config = motionhub.TMorConfig(encoder_config=encoder, projection_size=6, text_size=4)
+        >>> model = motionhub.TMorForZeroShotActionClassification(config)
+        >>> model.config.projection_size
+        6
+    """
 
     def __init__(self, config: TMorConfig) -> None:
         super().__init__(config)

@@ -59,6 +59,10 @@ class UViConfig(MotionConfig):
         recurrent: `"gru"` (the paper's) or `"lstm"`, of the heads.
         recurrent_size, recurrent_layers: hidden size of each direction, and layers.
         max_score: highest score of `UViForMovementQuality`; it has a class for each of 0..max_score.
+
+    Examples:
+        >>> motionhub.UViConfig(image_size=64, num_points=20).channels
+        [64, 128, 256, 512]
     """
 
     model_type = "motionhub_u_vi"
@@ -310,7 +314,15 @@ class UViPreTrainedModel(PreTrainedModel):
 
 
 class UViModel(UViPreTrainedModel):
-    """Pose encoder, viewpoint encoder and decoder; `pooler_output` is the posture of each image."""
+    """Pose encoder, viewpoint encoder and decoder; `pooler_output` is the posture of each image.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UViConfig(image_size=64, channels=[4, 8], pose_hidden_sizes=[8, 8])
+        >>> model = motionhub.UViModel(config)
+        >>> model(torch.randn(4, 3, 64, 64)).pooler_output.shape
+        torch.Size([4, 210])
+    """
 
     seen_by = staticmethod(rotate_and_move)
 
@@ -387,13 +399,28 @@ class UViClipHead(UViPreTrainedModel):
 
 
 class UViForActionClassification(UViClipHead):
-    """One label per clip of images; logits without softmax."""
+    """One label per clip of images; logits without softmax.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UViConfig(image_size=64, channels=[4, 8], pose_hidden_sizes=[8, 8], num_labels=5)
+        >>> model = motionhub.UViForActionClassification(config)
+        >>> model(torch.randn(1, 4, 3, 64, 64)).logits.shape
+        torch.Size([1, 5])
+    """
 
 
 class UViForMovementQuality(UViClipHead):
     """How well a movement is done: a class for each score 0..max_score, trained by cross entropy as in the paper.
 
     A long sequence is cut into 16-frame clips and the logits of all of them are averaged (section 4 of the paper).
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UViConfig(image_size=64, channels=[4, 8], pose_hidden_sizes=[8, 8], max_score=4)
+        >>> model = motionhub.UViForMovementQuality(config)
+        >>> model(torch.randn(1, 4, 3, 64, 64)).logits.shape
+        torch.Size([1, 5])
     """
 
     @property

@@ -38,6 +38,11 @@ class UnikConfig(SkeletonEncoderConfig):
         attention_scaling: `"official"` divides the logits by key channels * frames, `"none"` is the paper's formula.
         dependency_init: bound of the uniform initial dependency matrix, `"official"` 1/W or `"paper"` 1/sqrt(W).
         spatial_norm_init: initial scale of the spatial batch norms (tiny: blocks begin as temporal convolutions).
+
+    Examples:
+        >>> config = motionhub.UnikConfig(layout="coco-17", num_joints=17, num_labels=5)
+        >>> config.hidden_size, config.frame_stride
+        (256, 4)
     """
 
     model_type = "motionhub_unik"
@@ -53,7 +58,15 @@ class UnikConfig(SkeletonEncoderConfig):
 
 
 class UnikModel(SkeletonEncoder):
-    """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
+    """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UnikConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17")
+        >>> model = motionhub.UnikModel(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).pooler_output.shape
+        torch.Size([1, 8])
+    """
 
     config: UnikConfig
 
@@ -77,14 +90,30 @@ class UnikModel(SkeletonEncoder):
 
 
 class UnikForActionClassification(SkeletonForActionClassification):
-    """One label per clip; logits without softmax."""
+    """One label per clip; logits without softmax.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UnikConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17", num_labels=5)
+        >>> model = motionhub.UnikForActionClassification(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 5])
+    """
 
     config: UnikConfig
     encoder_class = UnikModel
 
 
 class UnikForActionSegmentation(SkeletonForActionSegmentation):
-    """Scores per input frame, several actions may be on at once; the head of LAC's visual encoder."""
+    """Scores per input frame, several actions may be on at once; the head of LAC's visual encoder.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UnikConfig(num_joints=17, channels=[8], strides=[1], layout="coco-17", num_labels=5)
+        >>> model = motionhub.UnikForActionSegmentation(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 30, 5])
+    """
 
     config: UnikConfig
     encoder_class = UnikModel

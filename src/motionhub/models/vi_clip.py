@@ -108,6 +108,12 @@ class ViClipConfig(MotionConfig):
     Args:
         vision_config, text_config: see there.
         initial_temperature: what similarities are divided by before training; never below 0.01 when used.
+
+    Examples:
+        >>> small = {"projection_dim": 64}
+        >>> config = motionhub.ViClipConfig(text_config=small, vision_config=small)
+        >>> config.vision.projection_dim
+        64
     """
 
     model_type = "motionhub_viclip"
@@ -308,7 +314,14 @@ class ViClipTextTower(nn.Module):
 
 
 class ViClipModel(PreTrainedModel):
-    """The two towers and the learned temperature of their similarities."""
+    """The two towers and the learned temperature of their similarities.
+
+    Examples:
+        >>> small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+        >>> model = motionhub.ViClipModel(motionhub.ViClipConfig(vision_config=small, text_config=small))
+        >>> round(model.temperature.item(), 2)
+        0.01
+    """
 
     config: ViClipConfig
     base_model_prefix = "viclip"

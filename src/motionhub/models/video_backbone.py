@@ -25,6 +25,10 @@ class VideoBackboneConfig(MotionConfig):
             "swin3d_t", ...). `"timm"`: any of its image models; features of the frames are averaged.
         name: of the model in its library.
         hidden_size: channels of the features; None: taken from the network when it is built, and stored here.
+
+    Examples:
+        >>> motionhub.VideoBackboneConfig(library="timm", name="resnet18").name
+        'resnet18'
     """
 
     model_type = "motionhub_video_backbone"
@@ -44,6 +48,12 @@ class VideoBackboneModel(PreTrainedModel):
     Raises:
         ImportError: the library is not installed.
         ValueError: it has no such model, or one whose features are not a vector.
+
+    Examples:
+        >>> import torch
+        >>> model = motionhub.VideoBackboneModel(motionhub.VideoBackboneConfig(name="r3d_18"))
+        >>> model(torch.randn(1, 4, 3, 32, 32)).pooler_output.shape
+        torch.Size([1, 512])
     """
 
     config: VideoBackboneConfig

@@ -32,6 +32,10 @@ class LtnByol(SegmentObjective):
         projection_size: of what is compared.
         temperature: by which cosines are divided.
         optimizer_momentum, weight_decay: of LARS.
+
+    Examples:
+        >>> motionhub.LtnByol(num_segments=2, projection_size=64).temperature
+        0.5
     """
 
     hidden_size: int = 4096

@@ -168,6 +168,12 @@ class CvMim(PoseObjective):
 
     Raises:
         ValueError: an option has no such value.
+
+    Examples:
+        >>> layout = motionhub.get_layout("coco-17")
+        >>> objective = motionhub.CvMim(layout, poses_per_clip=8)
+        >>> objective.fusion, objective.estimator
+        ('mixture', 'jsd')
     """
 
     fusion: str = "mixture"

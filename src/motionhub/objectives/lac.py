@@ -47,7 +47,12 @@ class GeneratorNetwork(nn.Module):
 
 
 class JointRows:
-    """Rows as `SkeletonProcessor(normalization="centre", scale="extent")` gives them: the layout's joints."""
+    """Rows as `SkeletonProcessor(normalization="centre", scale="extent")` gives them: the layout's joints.
+
+    Examples:
+        >>> motionhub.JointRows(motionhub.get_layout("lac-15")).num_rows
+        15
+    """
 
     name = "joints"
     centred = True
@@ -67,6 +72,13 @@ class VelocityRows:
     Args:
         layout: of the keypoints; it has a joint "neck".
         mean, std: `(joints, 2)` statistics of the rows.
+
+    Examples:
+        >>> import numpy as np
+        >>> layout = motionhub.get_layout("lac-15")
+        >>> rows = motionhub.VelocityRows(layout, mean=np.zeros((15, 2)), std=np.ones((15, 2)))
+        >>> rows.num_rows
+        15
     """
 
     name = "velocity"
@@ -117,6 +129,11 @@ class LacPairs(BodyPairs):
 
     Raises:
         ValueError: a weight below 0.
+
+    Examples:
+        >>> layout = motionhub.get_layout("lac-15")
+        >>> motionhub.LacPairs(layout, triplet_weight=1.0).rows.name
+        'joints'
     """
 
     rows: Any = None

@@ -92,6 +92,12 @@ class LacContrast(SelfSupervised):
 
     Raises:
         ValueError: an option has no such value.
+
+    Examples:
+        >>> generator = motionhub.LacModel(motionhub.LacConfig())
+        >>> objective = motionhub.LacContrast(generator, num_frames=64, queue_size=1024)
+        >>> objective.num_positives
+        4
     """
 
     generator: InitVar[Any] = field(kw_only=False)
@@ -223,6 +229,11 @@ class ComposedLabels:
     Args:
         generator: a trained LacModel, which is copied and stays as it is.
         num_frames: of the clips, as in `LacContrast`.
+
+    Examples:
+        >>> generator = motionhub.LacModel(motionhub.LacConfig())
+        >>> motionhub.ComposedLabels(generator, num_frames=64).num_frames
+        64
     """
 
     def __init__(self, generator: Any, num_frames: int) -> None:

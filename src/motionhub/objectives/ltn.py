@@ -157,6 +157,10 @@ class LtnMoco(SegmentObjective):
         temperature: of the similarities.
         denominator: `"standard"` or `"printed"` (eq. 5.6 as printed: negatives only).
         hold: False lets the weights learn while the queue still holds random keys.
+
+    Examples:
+        >>> motionhub.LtnMoco(num_segments=2, queue_size=1024).momentum
+        0.994
     """
 
     projection_sizes: tuple[int, ...] = (2048, 2048, 128)

@@ -61,6 +61,10 @@ class OrVpe(SelfSupervised):
 
     Raises:
         ValueError: an option has no such value.
+
+    Examples:
+        >>> motionhub.OrVpe(motionhub.get_layout("coco-17"), num_negatives=512).visible.shape
+        torch.Size([6, 17])
     """
 
     layout: SkeletonLayout = field(kw_only=False)

@@ -80,6 +80,11 @@ class CrossReconstruction(PoseObjective):
             default a VAE whose decoder has a standard deviation of 0.07 (a seventh of a trunk); larger: a beta-VAE.
             It has no effect on `embedder="point"`, the auto-encoder.
         layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
+
+    Examples:
+        >>> layout = motionhub.get_layout("coco-17")
+        >>> motionhub.CrossReconstruction(layout, divergence_weight=0.1).poses_per_clip
+        4
     """
 
     divergence_weight: float = 0.01
@@ -128,6 +133,11 @@ class DirectInformation(PoseObjective):
         estimator: `"infonce"`, or `"jsd"` (DIM).
         fusion, temperature: see `losses.mutual_information`.
         layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
+
+    Examples:
+        >>> layout = motionhub.get_layout("coco-17")
+        >>> motionhub.DirectInformation(layout, temperature=0.2).estimator
+        'infonce'
     """
 
     estimator: str = "infonce"
@@ -179,6 +189,11 @@ class PrVipe(PoseObjective):
         least_difference: Procrustes-aligned error (trunks of 1) from which on a pose counts as another.
         divergence_weight, positive_weight: of the divergence from the standard normal, of the positive distances.
         layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
+
+    Examples:
+        >>> layout = motionhub.get_layout("coco-17")
+        >>> motionhub.PrVipe(layout, num_samples=10).positive_weight
+        0.005
     """
 
     num_samples: int = 20

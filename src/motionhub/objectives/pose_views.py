@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
-from motionhub.geometry.alignment import turned_error
+from motionhub.augment.views import CameraRanges, draw_cameras, images_of
 from motionhub.geometry.torso import in_torso_units
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.nn.keras_layers import init_keras
@@ -117,9 +116,7 @@ class ViewSampler:
         shoulders, hips = torso_joints(self.layout)
         draws = draws.transpose(0, 1)  # (2, num_poses, ...)
         angles = draw_cameras(draws[..., :3], self.ranges)
-        images, seen = pictures_of(
-            points.expand(2, -1, -1, -1), visible.expand(2, -1, -1), angles, self.ranges, self.up
-        )
+        images, seen = images_of(points.expand(2, -1, -1, -1), visible.expand(2, -1, -1), angles, self.ranges, self.up)
         hidden = draws[..., 3 : 3 + joints] < self.hidden_joints
         hidden[..., [*shoulders, *hips]] = False
         images, seen = in_torso_units(images, seen & ~hidden, shoulders, hips)
@@ -213,16 +210,3 @@ def torso_joints(layout: SkeletonLayout) -> tuple[tuple[int, int], tuple[int, in
         )
     left, right, left_hip, right_hip = (layout.index(name) for name in names)
     return (left, right), (left_hip, right_hip)
-
-
-def same_poses(views: PoseViews, tolerance: float = 0.1) -> Tensor:
-    """`(num_poses, num_poses)` bool: poses that are one but for a turn about the vertical.
-
-    Args:
-        tolerance: mean distance of the joints, in trunks, below which they are.
-    """
-    rows = [
-        turned_error(point, views.points, seen & views.visible) < tolerance
-        for point, seen in zip(views.points, views.visible, strict=True)
-    ]
-    return torch.stack(rows)

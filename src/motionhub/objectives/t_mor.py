@@ -56,6 +56,13 @@ class TMor(SelfSupervised):
 
     Raises:
         ValueError: an option has no such value, or a loss lacks its features.
+
+    Examples:
+        >>> import torch
+        >>> texts = [torch.randn(2, 384), torch.randn(1, 384)]  # of two classes
+        >>> objective = motionhub.TMor(text_features=texts, queue_size=1024)
+        >>> objective.losses
+        ('mm', 'mt')
     """
 
     losses: Sequence[str] = ("mm", "mt")

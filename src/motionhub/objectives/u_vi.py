@@ -76,6 +76,10 @@ class UVi(SelfSupervised):
 
     Raises:
         ValueError: a weight below 0, or all of them 0.
+
+    Examples:
+        >>> motionhub.UVi(invariance_weight=0.5).rotation_source
+        'paper'
     """
 
     invariance_weight: float = 1.0

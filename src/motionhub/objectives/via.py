@@ -61,6 +61,10 @@ class ViaPairs(BodyPairs):
     Args:
         layout, ranges, up: see `BodyPairs`.
         self_weight: of L_self.
+
+    Examples:
+        >>> motionhub.ViaPairs(motionhub.get_layout("coco-17"), self_weight=0.5).self_weight
+        0.5
     """
 
     self_weight: float = 1.0
@@ -137,6 +141,10 @@ class ViaCycle(SelfSupervised):
 
     Raises:
         ValueError: an option has no such value.
+
+    Examples:
+        >>> motionhub.ViaCycle(num_clusters=1).weights["triplet_motion"]
+        1.0
     """
 
     num_clusters: int = 20

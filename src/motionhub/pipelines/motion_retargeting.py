@@ -222,7 +222,14 @@ class MotionRetargetingPipeline(SkeletonPipeline):
 
 
 def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
-    """An input as a sequence, with a warning for likely mistakes. Raises ValueError without frames."""
+    """An input as a sequence, with a warning for likely mistakes. Raises ValueError without frames.
+
+    Examples:
+        >>> import numpy as np
+        >>> keypoints = motionhub.generate("wave", seed=0, layout="coco-17").keypoints
+        >>> motionhub.as_motion(keypoints, layout="coco-17", fps=30, unit="metre").num_frames
+        90
+    """
     sequence = as_sequence(item, **facts)
     if not sequence.num_frames:
         raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")

@@ -92,6 +92,10 @@ def extract_clip(
     Raises:
         ValueError: the video cannot be read, there is no such estimator, or a camera without `seconds`.
         ImportError: PyAV or the estimator is not installed.
+
+    Examples:
+        >>> found = motionhub.extract_clip("dance.mp4", seconds=10)  # doctest: +SKIP
+        >>> found.tracks.clip.num_people, found.report["video"]  # doctest: +SKIP
     """
     source = video if isinstance(video, Video) else _opened(video, fps)
     if source.num_frames is None and seconds is None:

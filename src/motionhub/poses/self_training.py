@@ -68,6 +68,14 @@ def pseudo_labels(
 
     Raises:
         ValueError: not 2-D pixels, shapes that do not fit, shares out of range, or no frame above the thresholds.
+
+    Examples:
+        >>> import numpy as np
+        >>> scene = motionhub.Scene(focal=1000.0)
+        >>> pose = motionhub.generate("wave", seed=0, layout="coco-17", scene=scene)
+        >>> labels = motionhub.pseudo_labels(pose, np.ones((1, pose.num_frames)))
+        >>> len(labels), labels[0].poses.shape
+        (9, (1, 13, 2))
     """
     if pose.num_dims != 2 or pose.unit != "pixel":
         raise ValueError(f"Pseudo labels need 2-D poses in pixels, got {pose.num_dims}-D in {pose.unit!r}.")
@@ -97,10 +105,17 @@ def pseudo_labels(
     return labels
 
 
-def poses_at(pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13") -> list[LabelledFrame]:
+def labelled_frames(pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13") -> list[LabelledFrame]:
     """All people of these frames without thresholds, for comparison or to learn from one estimator.
 
     Only people without a box (one joint, or joints in one line) are left out.
+
+    Examples:
+        >>> scene = motionhub.Scene(focal=1000.0)
+        >>> pose = motionhub.generate("wave", seed=0, layout="coco-17", scene=scene)
+        >>> labels = motionhub.labelled_frames(pose, [0, 30, 60])
+        >>> [label.frame for label in labels]
+        [0, 30, 60]
     """
     points, found = convert_layout(pose, layout).keypoints, []
     for frame in frames:
@@ -143,6 +158,13 @@ def fit_anchor_poses(
 
     Raises:
         ValueError: fewer different complete poses than anchor poses.
+
+    Examples:
+        >>> scene = motionhub.Scene(focal=1000.0)
+        >>> pose = motionhub.generate("wave", seed=0, layout="coco-17", scene=scene)
+        >>> labels = motionhub.labelled_frames(pose, range(0, 90, 10))
+        >>> motionhub.fit_anchor_poses(labels, num_anchor_poses=3).shape
+        (3, 13, 2)
     """
     from sklearn.cluster import KMeans
 
@@ -187,6 +209,14 @@ def held_out(
 
     Raises:
         ValueError: a share outside 0..1, or one part is empty.
+
+    Examples:
+        >>> scene = motionhub.Scene(focal=1000.0)
+        >>> pose = motionhub.generate("wave", seed=0, layout="coco-17", scene=scene)
+        >>> labels = motionhub.labelled_frames(pose, range(0, 90, 10))
+        >>> train, validation = motionhub.held_out(labels)
+        >>> len(train), len(validation)
+        (7, 2)
     """
     kept = len(labels) - round(share * len(labels))
     if not 0 < share < 1 or not 0 < kept < len(labels):
@@ -196,7 +226,13 @@ def held_out(
 
 
 def noisy_copies(pose: SkeletonSequence) -> list[SkeletonSequence]:
-    """Two simulated experts of a pose: 15 % missing joints and noise of 1 % of the body size; 2 % and 3 %."""
+    """Two simulated experts of a pose: 15 % missing joints and noise of 1 % of the body size; 2 % and 3 %.
+
+    Examples:
+        >>> copies = motionhub.noisy_copies(motionhub.generate("wave", seed=0))
+        >>> len(copies)
+        2
+    """
     random, copies = np.random.default_rng(0), []
     for share, noise in ((0.15, 0.01), (0.02, 0.03)):
         moved = pose.keypoints + random.normal(0, noise * body_size(pose), pose.keypoints.shape)

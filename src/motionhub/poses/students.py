@@ -28,6 +28,10 @@ def self_training_recipe(**changes: Any) -> TrainingRecipe:
     """SSTA-PRS: 4 images an update (512 boxes an image are the model's `boxes_per_image`).
 
     The papers refer to "standard settings" for the rest; these are Faster R-CNN's, scaled to 4 images.
+
+    Examples:
+        >>> motionhub.self_training_recipe(epochs=3).batch_size
+        4
     """
     numbers = {"batch_size": 4, "learning_rate": 0.005, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 12}
     source = "SSTA-PRS: 4 images an update; the rest Faster R-CNN's schedule"
@@ -40,6 +44,12 @@ class LcrNetStudent:
     Args:
         model: with anchor poses (`set_anchor_poses`).
         processor: a `PersonImageProcessor`.
+
+    Examples:
+        >>> model = motionhub.LcrNetModel(motionhub.LcrNetConfig(backbone="resnet10"))
+        >>> student = motionhub.LcrNetStudent(model, motionhub.PersonImageProcessor())
+        >>> student.processor.layout
+        'lcrnet-13'
     """
 
     def __init__(self, model: Any, processor: Any) -> None:
@@ -159,6 +169,14 @@ class HeatmapStudent:
             the labels' joints, in their order.
         crop_size: height and width of the input.
         sigma: standard deviation of a joint's target, in cells of the heat map.
+
+    Examples:
+        >>> import torch
+        >>> network = torch.nn.Conv2d(3, 13, kernel_size=4, stride=4)
+        >>> student = motionhub.HeatmapStudent(network, crop_size=(64, 48))
+        >>> boxes = torch.tensor([[10.0, 10.0, 40.0, 90.0]]).numpy()
+        >>> student.estimate([torch.zeros(100, 80, 3).numpy()], [boxes])[0]["poses"].shape
+        (1, 13, 2)
     """
 
     def __init__(self, model: Any, crop_size: tuple[int, int] = (256, 192), sigma: float = 2.0) -> None:
@@ -276,7 +294,7 @@ def highest_cells(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([column + 0.5 + 0.25 * lean(0, 1), row + 0.5 + 0.25 * lean(1, 0)], dim=-1), peaks
 
 
-def agreement(
+def pose_agreement(
     found: Sequence[Mapping[str, np.ndarray]], labels: Sequence[LabelledFrame], share: float = 0.1
 ) -> dict[str, float]:
     """Agreement of a student's poses with labels; with pseudo labels this is not accuracy.
@@ -289,6 +307,14 @@ def agreement(
     Returns:
         `pck`, the share of the labels' joints that are correct (none of unmatched people); `found`, the share of
         matched people; `error`, their mean distance in longer sides of the box (NaN without any).
+
+    Examples:
+        >>> scene = motionhub.Scene(focal=1000.0)
+        >>> pose = motionhub.generate("wave", seed=0, layout="coco-17", scene=scene)
+        >>> labels = motionhub.labelled_frames(pose, range(0, 90, 10))
+        >>> found = [{"poses": label.poses} for label in labels]
+        >>> motionhub.pose_agreement(found, labels)["pck"]
+        1.0
     """
     right, joints, errors, people = 0, 0, [], 0
     for made, label in zip(found, labels, strict=True):

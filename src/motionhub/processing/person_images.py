@@ -25,6 +25,12 @@ class PersonImageProcessor(FieldsProcessor):
 
     Raises:
         ValueError: a size below 1, or statistics that are not three numbers.
+
+    Examples:
+        >>> import numpy as np
+        >>> processor = motionhub.PersonImageProcessor(short_side=64, long_side=128)
+        >>> processor(np.zeros((100, 120, 3), np.uint8))["pixel_values"].shape
+        torch.Size([1, 3, 64, 96])
     """
 
     model_input_names = ("pixel_values", "image_sizes")

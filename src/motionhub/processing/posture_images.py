@@ -42,6 +42,14 @@ class PostureImageProcessor(FieldsProcessor):
             padded to a square.
         margin: share of the square's side left free on each side by `crop="person"`.
         clip_frames: frames of a clip.
+
+    Examples:
+        >>> import numpy as np
+        >>> processor = motionhub.PostureImageProcessor(kind="mask", image_size=32)
+        >>> masks = np.zeros((5, 60, 80), bool)
+        >>> masks[:, 20:50, 30:40] = True
+        >>> processor(masks)["pixel_values"].shape
+        torch.Size([5, 3, 32, 32])
     """
 
     model_input_names = ("pixel_values", "attention_mask")

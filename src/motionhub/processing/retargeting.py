@@ -77,6 +77,12 @@ class RetargetProcessor(FieldsProcessor):
 
     Raises:
         ValueError: an unknown field or value.
+
+    Examples:
+        >>> processor = motionhub.RetargetProcessor(scale="body", smoothing=0)
+        >>> scene = motionhub.Scene(focal=1000.0)
+        >>> processor(motionhub.generate("wave", seed=0, scene=scene))["keypoints"].shape
+        torch.Size([1, 1, 90, 15, 2])
     """
 
     model_input_names = ["keypoints", "joint_mask", "attention_mask"]

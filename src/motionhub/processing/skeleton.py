@@ -364,6 +364,12 @@ def with_augmentation(processor: Any, augmentation: Any) -> Any:
 
     Raises:
         ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.
+
+    Examples:
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17")
+        >>> processor = motionhub.with_augmentation(processor, {"mirror_probability": 0.5})
+        >>> processor.augmentation.mirror_probability
+        0.5
     """
     if augmentation is None:
         return processor

@@ -47,6 +47,12 @@ class VideoClipProcessor(FieldsProcessor):
 
     Raises:
         ValueError: an unknown field or value.
+
+    Examples:
+        >>> import numpy as np
+        >>> processor = motionhub.VideoClipProcessor(num_frames=4, image_size=32)
+        >>> processor.process(np.zeros((4, 48, 64, 3), np.uint8)).shape
+        torch.Size([1, 4, 3, 32, 32])
     """
 
     model_input_names = ["pixel_values"]

@@ -49,6 +49,12 @@ class SkeletonLayout:
     Raises:
         ValueError: a repeated joint name, a bone or root that names no joint, dims other than 2, 3 or None, or `kept`
             that does not fit.
+
+    Examples:
+        >>> joints = ("hip", "knee", "ankle")
+        >>> leg = motionhub.SkeletonLayout("leg", joints, (("knee", "hip"), ("ankle", "knee")), root="hip")
+        >>> leg.num_joints, leg.index("ankle")
+        (3, 2)
     """
 
     name: str

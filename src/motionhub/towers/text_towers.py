@@ -197,6 +197,11 @@ def load_text_tower(tower: Mapping[str, Any] | str | TowerName) -> TextTower:
 
     Raises:
         ValueError: the dict describes no tower.
+
+    Examples:
+        >>> tower = motionhub.load_text_tower("sentence-transformers:all-MiniLM-L6-v2")
+        >>> list(tower.config)
+        ['kind', 'name']
     """
     return _tower(TowerName.parse(tower))
 

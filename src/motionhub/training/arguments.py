@@ -26,7 +26,13 @@ def option(default: Any, text: str) -> Any:
 
 @dataclass
 class RunArguments:
-    """Names the data and the model of a run."""
+    """Names the data and the model of a run.
+
+    Examples:
+        >>> arguments = motionhub.RunArguments(dataset="data/waves", model="unik-posetics")
+        >>> arguments.eval_split, arguments.layout
+        ('test', 'checkpoint')
+    """
 
     dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
     model: str = field(
@@ -58,6 +64,11 @@ class TrainingRecipe:
 
     `batch_size` counts the clips of one parameter update. Processes and accumulation steps share them, so neither
     changes the result (up to rounding; batch norm sees the clips of one forward pass only).
+
+    Examples:
+        >>> recipe = motionhub.TrainingRecipe(mode="scratch", epochs=10, milestones=[6, 8])
+        >>> recipe.replace(batch_size=8).batch_size
+        8
     """
 
     mode: Literal["finetune", "linear", "scratch"] = option(
@@ -124,8 +135,8 @@ class TrainingRecipe:
             allowed = get_args(entry.type)
             if getattr(entry.type, "__origin__", None) is Literal and getattr(self, entry.name) not in allowed:
                 raise ValueError(f"{entry.name} must be one of {allowed}, got {getattr(self, entry.name)!r}.")
-        if isinstance(self.log_with, str):
-            self.log_with = [self.log_with]
+        trackers: Any = self.log_with
+        self.log_with = [trackers] if isinstance(trackers, str) else list(trackers)
         if unknown := sorted(set(self.log_with) - set(TRACKERS)):
             raise ValueError(f"log_with must be of {TRACKERS}, got {unknown}.")
         self._check_numbers()
@@ -190,6 +201,11 @@ def read_recipe_file(path: str | Path) -> dict[str, Any]:
 
     Args:
         path: a JSON file, a folder with a training.json, or a packaged name such as `unik-penn`.
+
+    Examples:
+        >>> motionhub.TrainingRecipe(epochs=3).to_file("training.json")
+        >>> motionhub.read_recipe_file("training.json")["epochs"]
+        3
     """
     path = folder_of(path)
     if path.is_dir():

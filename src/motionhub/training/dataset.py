@@ -84,6 +84,13 @@ class ClipDataset(TorchDataset):
         training: True samples and augments at random; False is deterministic.
         seed: of the augmentation.
         cache: keeps decoded clips (and, when not training, processed ones) in memory; default: small datasets only.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> clips = motionhub.ClipDataset(dataset, processor, training=False)
+        >>> clips[0]["keypoints"].shape
+        torch.Size([2, 100, 17, 3])
     """
 
     def __init__(
@@ -252,7 +259,12 @@ def _collated_with_index(collate: Any, lengths: bool, items: Sequence[dict[str, 
 
 
 def class_names_of(config: PreTrainedConfig) -> list[str]:
-    """The class names of a model, in order."""
+    """The class names of a model, in order.
+
+    Examples:
+        >>> motionhub.class_names_of(motionhub.UnikConfig(id2label={0: "sit", 1: "stand"}))
+        ['sit', 'stand']
+    """
     return [str(name) for _, name in sorted((config.id2label or {}).items())]
 
 

@@ -86,6 +86,15 @@ def score_clips(
 
     Args:
         mixed_precision: `"no"` (the same report on every machine), `"bf16"` or `"auto"`, see `nn.precision`.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["wave", "squat"])
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> config = motionhub.UnikConfig(in_channels=3, channels=[8], strides=[1], num_labels=2)
+        >>> model = motionhub.UnikForActionClassification(config)
+        >>> logits, labels, seconds = motionhub.score_clips(model, processor, dataset)
+        >>> logits.shape
+        (8, 2)
     """
     check_labels(dataset, model.config)
     precision = choose_precision(mixed_precision, model.device)
@@ -181,6 +190,11 @@ class MultiViewEvaluation(ClassificationEvaluation):
     Args:
         class_names: of the model, in order.
         views_at_once: clips of one forward pass.
+
+    Examples:
+        >>> evaluation = motionhub.MultiViewEvaluation(["wave", "squat"], views_at_once=2)
+        >>> evaluation.class_names
+        ['wave', 'squat']
     """
 
     needs_lengths = False
@@ -218,6 +232,13 @@ class EmbeddingProbe:
 
     Raises:
         ValueError: a row without a label.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, num_people=1)
+        >>> probe = motionhub.EmbeddingProbe(dataset, processor)
+        >>> len(probe.clips)
+        4
     """
 
     needs_lengths = True
@@ -264,6 +285,13 @@ def probed_by_labels(
 
     Raises:
         ValueError: fraction is not in [0, 1], or there are no labels.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["wave", "squat"])
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, num_people=1)
+        >>> options = motionhub.probed_by_labels(dataset, dataset, processor, fraction=0.5, seed=0)
+        >>> options["primary_metric"]
+        'probe_top1'
     """
     if fraction == 0:
         return {"eval_dataset": None}
@@ -293,7 +321,12 @@ def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.n
 
 
 def save_report(folder: str | Path, report: dict[str, Any]) -> Path:
-    """Writes a report as `metrics.json`; returns its path."""
+    """Writes a report as `metrics.json`; returns its path.
+
+    Examples:
+        >>> motionhub.save_report("runs/mine", {"top1": 0.9}).name
+        'metrics.json'
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "metrics.json"

@@ -177,6 +177,12 @@ def feature_table(dataset: Any, name: str = "video_features") -> torch.Tensor:
 
     Raises:
         ValueError: no such column, only empty rows, or rows with several vectors.
+
+    Examples:
+        >>> from datasets import Dataset
+        >>> dataset = Dataset.from_dict({"video_features": [[1.0, 0.0], []]})
+        >>> motionhub.feature_table(dataset).tolist()
+        [[1.0, 0.0], [nan, nan]]
     """
     if name not in dataset.column_names:
         raise ValueError(f"The dataset has no column {name!r}; make it: motionhub features (see its --help).")

@@ -65,6 +65,12 @@ def parse_training(
 
     Raises:
         ValueError: no recipe at `--recipe`, or no weights for a mode that needs them.
+
+    Examples:
+        >>> argv = ["--dataset", "data/waves", "--model", "unik-posetics", "--mode", "scratch", "--epochs", "3"]
+        >>> arguments, recipe = motionhub.parse_training(argv)
+        >>> arguments.dataset, recipe.epochs
+        ('data/waves', 3)
     """
     kinds: Any = (RunArguments, TrainingRecipe, *further)
     of_script = []
@@ -118,6 +124,13 @@ def parse_own(
     Args:
         options: an `argparse.ArgumentParser(add_help=False, ...)`.
         shown: dataclasses of the other options, for the help.
+
+    Examples:
+        >>> from argparse import ArgumentParser
+        >>> own = ArgumentParser(add_help=False)
+        >>> _ = own.add_argument("--views", type=int, default=1)
+        >>> motionhub.parse_own(own, ["--views", "2", "--epochs", "3"], "Train.")
+        (Namespace(views=2), ['--epochs', '3'])
     """
     if {"-h", "--help"} & set(argv):  # before argparse complains about missing options
         others = HfArgumentParser(shown, add_help=False)
@@ -136,6 +149,13 @@ def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
 
     Raises:
         ValueError: no such dataset, protocol or split.
+
+    Examples:
+        >>> for seed in range(4):
+        ...     path = motionhub.write(motionhub.generate("wave", seed=seed), f"clips/wave/{seed}.npz")
+        >>> arguments = motionhub.RunArguments("folder", "unik-posetics", "clips", "random-80-20")
+        >>> sorted(motionhub.load_splits(arguments))
+        ['test', 'train']
     """
     if arguments.stream:
         return _open_shards(arguments)
@@ -188,7 +208,15 @@ def _load_saved(arguments: RunArguments) -> DatasetDict:
 def prepare_start(
     arguments: RunArguments, recipe: TrainingRecipe, dataset: Dataset, model_class: Any
 ) -> tuple[PreTrainedModel, Any]:
-    """`prepare_model` with the arguments of a run, after a line on stderr that names the weights."""
+    """`prepare_model` with the arguments of a run, after a line on stderr that names the weights.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0, layout="coco-17", num_dims=2)
+        >>> arguments = motionhub.RunArguments("data/waves", "unik-posetics")
+        >>> recipe = motionhub.TrainingRecipe(mode="scratch")
+        >>> model_class = motionhub.AutoModelForActionClassification
+        >>> model, processor = motionhub.prepare_start(arguments, recipe, dataset, model_class)
+    """
     if os.environ.get("RANK", "0") == "0":
         weights = "random weights" if recipe.mode == "scratch" else f"the weights of {arguments.model}"
         source = f", recipe of {arguments.recipe}" if arguments.recipe else ""
@@ -243,6 +271,13 @@ def prepare_model(
 
     Raises:
         ValueError: no ClassLabel, no weights to load, weights that do not fit, or joints that cannot be converted.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0, layout="coco-17", num_dims=2)
+        >>> model_class = motionhub.AutoModelForActionClassification
+        >>> model, processor = motionhub.prepare_model("motionhub/unik-posetics", dataset, model_class, mode="scratch")
+        >>> type(model).__name__
+        'UnikForActionClassification'
     """
     class_names = class_names_of_dataset(dataset)
     check_source(source, weights=mode != "scratch")
@@ -268,7 +303,13 @@ def prepare_model(
 
 
 def class_names_of_dataset(dataset: Dataset) -> list[str]:
-    """The class names of the column `label`, which must be a ClassLabel."""
+    """The class names of the column `label`, which must be a ClassLabel.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=2, actions=["wave", "squat"])
+        >>> motionhub.class_names_of_dataset(dataset)
+        ['wave', 'squat']
+    """
     feature = dataset.features.get("label")
     if not isinstance(feature, ClassLabel):
         raise ValueError(
@@ -279,7 +320,13 @@ def class_names_of_dataset(dataset: Dataset) -> list[str]:
 
 
 def check_inputs(config: PreTrainedConfig, processor: ClipProcessor, dataset: Dataset) -> None:
-    """Raises ValueError when the processor cannot turn the dataset into inputs of the model."""
+    """Raises ValueError when the processor cannot turn the dataset into inputs of the model.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> motionhub.check_inputs(motionhub.UnikConfig(num_joints=17, in_channels=3), processor, dataset)
+    """
     row = dataset.with_format("numpy")[0]
     try:
         keypoints = processor.process(from_row(row))["keypoints"]
@@ -345,6 +392,11 @@ def load_for_pretraining(
 
     Raises:
         ValueError: a part is missing or broken, or the weights do not fit.
+
+    Examples:
+        >>> model, processor = motionhub.load_for_pretraining("motionhub/unik-posetics", mode="scratch", seed=0)
+        >>> type(model).__name__
+        'UnikModel'
     """
     check_source(source, weights=mode != "scratch")
     processor = load_processor(source)
@@ -366,6 +418,15 @@ def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedMod
 
     Raises:
         ValueError: a part is missing or broken, or the weights lack a tensor, e.g. of the head.
+
+    Examples:
+        >>> config = motionhub.UnikConfig(channels=[8], strides=[1], num_labels=2)
+        >>> motionhub.UnikForActionClassification(config).save_pretrained("mine")
+        >>> _ = motionhub.SkeletonProcessor(layout="coco-17").save_pretrained("mine")
+        >>> model_class = motionhub.AutoModelForActionClassification
+        >>> model, processor = motionhub.load_checkpoint("mine", model_class)
+        >>> model.training
+        False
     """
     check_source(source)
     processor = load_processor(source)
@@ -400,6 +461,10 @@ def load_processor(source: str | Path) -> Any:
 
     Raises:
         ValueError: names the wrong field of its file or of the recipe.
+
+    Examples:
+        >>> motionhub.load_processor("motionhub/unik-posetics").layout
+        'posetics-17'
     """
     try:
         processor = AutoFeatureExtractor.from_pretrained(str(source))

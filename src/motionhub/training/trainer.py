@@ -110,6 +110,14 @@ def train(
         CheckpointError: a checkpoint could not be written (disk full); the earlier one is intact.
         ConnectionError: another process of the run ended (killed, out of memory); the message says how to resume.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, when the state is saved.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["wave", "squat"])
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> config = motionhub.UnikConfig(in_channels=3, channels=[4], strides=[2], num_labels=2)
+        >>> model = motionhub.UnikForActionClassification(config)
+        >>> recipe = motionhub.TrainingRecipe(epochs=1, cpu=True, drop_last=False, output_dir="runs/mine")
+        >>> result = motionhub.train(model, processor, dataset, None, recipe)
     """
     accelerator = build_accelerator(recipe)
     objective = as_objective(objective, recipe.label_smoothing)

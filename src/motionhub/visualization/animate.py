@@ -247,6 +247,11 @@ def animate_side_by_side(
     Raises:
         ValueError: no clip, one without frames, or another number of titles.
         ImportError: the extra `viz` is not installed.
+
+    Examples:
+        >>> clips = [motionhub.generate(action, seed=0, num_frames=6) for action in ("wave", "squat")]
+        >>> motionhub.animate_side_by_side(clips, "both.gif", titles=["wave", "squat"]).name
+        'both.gif'
     """
     if not sequences or not all(sequence.num_frames for sequence in sequences):
         frames = [sequence.num_frames for sequence in sequences]

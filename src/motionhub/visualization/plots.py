@@ -93,6 +93,11 @@ def plot_dependencies(
 
     Raises:
         ValueError: the matrix does not fit the layout.
+
+    Examples:
+        >>> import numpy as np
+        >>> motionhub.plot_dependencies(np.eye(17), "coco-17", "joints.png").name
+        'joints.png'
     """
     layout = get_layout(layout)
     joints, shape = layout.num_joints, np.shape(matrix)
@@ -122,6 +127,11 @@ def plot_attention(
     Args:
         attention: `(rows, columns)` or `(heads, rows, columns)`.
         row_names, column_names: numbers when None.
+
+    Examples:
+        >>> import numpy as np
+        >>> motionhub.plot_attention(np.eye(4), "attention.png").name
+        'attention.png'
     """
     heads = np.asarray(attention, dtype=np.float64)
     heads = heads[None] if heads.ndim == 2 else heads

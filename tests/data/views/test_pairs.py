@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from helpers import load_script
 
 import motionhub
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.views.cameras import Camera, seen_by, upright
-from motionhub.data.views.pairs import PairMaker, PairRanges, make_pair
+from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.bodies import with_bone_lengths
+
+
+motion_pairs = load_script("benchmarks/claims/motion_pairs.py")
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +24,14 @@ CAMERAS = (Camera(azimuth=40), Camera(azimuth=-70, elevation=20, distance=8.0))
 
 
 def test_crossing_motions_that_are_the_same_gives_the_other_one(motions):
-    pair = make_pair((motions[0], motions[0]), BODIES, CAMERAS)
+    pair = motion_pairs.make_pair((motions[0], motions[0]), BODIES, CAMERAS)
     np.testing.assert_array_equal(pair.crossed.keypoints, pair.second.keypoints)
     np.testing.assert_array_equal(pair.crossed_back.keypoints, pair.first.keypoints)
     assert np.abs(pair.crossed.keypoints - pair.first.keypoints).max() > 0.05
 
 
 def test_crossing_takes_motion_of_one_and_look_of_the_other(motions):
-    pair = make_pair((motions[0], motions[1]), BODIES, CAMERAS)
+    pair = motion_pairs.make_pair((motions[0], motions[1]), BODIES, CAMERAS)
     expected = seen_by(with_bone_lengths(motions[0], BODIES[1]), CAMERAS[1])
     np.testing.assert_array_equal(pair.crossed.keypoints, expected.keypoints)
     assert pair.crossed.num_dims == 2
@@ -59,8 +63,8 @@ def test_up_is_up_in_the_image_and_left_stays_left(up, axis, sign):
 
 
 def test_pairs_by_number_are_reproducible_and_differ(motions):
-    maker = PairMaker(motions, 16, seed=3)
-    again = PairMaker(motions, 16, seed=3)
+    maker = motion_pairs.PairMaker(motions, 16, seed=3)
+    again = motion_pairs.PairMaker(motions, 16, seed=3)
     np.testing.assert_array_equal(maker.pair(5).crossed.keypoints, again.pair(5).crossed.keypoints)
     assert maker.pair(5).first.num_frames == 16
     assert not np.array_equal(maker.pair(5).first.keypoints, maker.pair(8).first.keypoints)
@@ -96,11 +100,11 @@ def test_real_bandai_bodies_keep_the_motion(unzipped):
 def test_bad_motions_and_cameras_are_refused(motions):
     flat = seen_by(motions[0], Camera())
     with pytest.raises(ValueError, match="3-D"):
-        make_pair((flat, flat), BODIES, CAMERAS)
+        motion_pairs.make_pair((flat, flat), BODIES, CAMERAS)
     with pytest.raises(ValueError, match="inside"):
-        make_pair((motions[0], motions[1]), BODIES, (Camera(distance=0.1), Camera()))
+        motion_pairs.make_pair((motions[0], motions[1]), BODIES, (Camera(distance=0.1), Camera()))
     with pytest.raises(ValueError, match="num_frames"):
-        PairMaker(motions, 31)
+        motion_pairs.PairMaker(motions, 31)
     with pytest.raises(ValueError, match="up must be"):
         seen_by(motions[0], Camera(), up="north")
     with pytest.raises(ValueError, match="bone_factor"):

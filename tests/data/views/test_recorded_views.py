@@ -1,4 +1,4 @@
-"""Folders become takes: by the names of NTU RGB+D, of U-VI's DensePose, of anybody; what has no partner is told."""
+"""Folders become takes: by the names of NTU RGB+D, of U-VI's DensePose, of others; one alone is reported."""
 
 import numpy as np
 import pytest

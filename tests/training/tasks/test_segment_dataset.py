@@ -14,7 +14,7 @@ from motionhub.objectives.ltn import LtnMoco
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.tasks.segments import SegmentDataset, collate_segments, cut
+from motionhub.training.tasks.segments import SegmentDataset, collate_segments
 from motionhub.training.trainer import train
 
 
@@ -67,15 +67,6 @@ def test_a_batch_holds_all_first_segments_before_all_second_ones():
     expected = [item["segments"][place]["start_seconds"] for place in (0, 1) for item in items]
     assert torch.equal(batch["start_seconds"], torch.stack(expected))
     assert batch["attention_mask"].sum((1, 2)).tolist() == [10, 4, 10, 4]  # the short clip is padded
-
-
-def test_confidence_is_cut_too():
-    sequence = SkeletonSequence(
-        np.zeros((1, 9, 13, 2)), "penn-13", 10.0, "pixel", confidence=np.linspace(0, 1, 117).reshape(1, 9, 13)
-    )
-    part = cut(sequence, 2, 4)
-    assert part.num_frames == 4 and np.array_equal(part.confidence, sequence.confidence[:, 2:6])
-    assert cut(sequence, 7, 4).num_frames == 2
 
 
 @pytest.mark.parametrize("kind", ["moco", "byol"])

@@ -77,6 +77,10 @@ def class_texts(class_name: str) -> tuple[str, ...]:
 
     Raises:
         ValueError: the name has no letter or digit.
+
+    Examples:
+        >>> motionhub.class_texts("WatchTV")[0]
+        'watch television'
     """
     action = find_action(class_name)
     if action is not None:

@@ -18,6 +18,7 @@ from motionhub.data.views.cameras import seen_by
 from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.bodies import limb_group, with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.repair import part
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -163,7 +164,7 @@ def _window(sequence: SkeletonSequence, chance: np.random.Generator) -> Skeleton
     start = int(chance.integers(max(1, sequence.num_frames - length + 1)))
     if sequence.num_frames <= length:
         return sequence
-    return sequence.replace(keypoints=sequence.keypoints[:, start : start + length], confidence=None)
+    return part(sequence, start, start + length)
 
 
 def _hidden(points: np.ndarray, joints: Sequence[str], chance: np.random.Generator) -> np.ndarray:

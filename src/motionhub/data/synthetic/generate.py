@@ -48,6 +48,12 @@ class Scene:
         focal: None for 3-D in metres; the focal length in pixels for the 2-D image, see `project_pinhole`. The camera
             then tilts towards a point one metre above the floor in the middle of the scene.
         image_size: `(width, height)` of the image in pixels.
+
+    Examples:
+        >>> scene = motionhub.Scene(focal=1000.0, noise=0.01)
+        >>> clip = motionhub.generate("wave", seed=0, scene=scene)
+        >>> clip.num_dims, clip.unit
+        (2, 'pixel')
     """
 
     heading: float = 0.0

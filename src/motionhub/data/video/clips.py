@@ -83,6 +83,13 @@ def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path
 
     Raises:
         ValueError: no such list, an empty one, or a line without a number at its end.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> _ = Path("train.csv").write_text("walk.mp4 3")
+        >>> sources, labels = motionhub.read_video_list("train.csv", root="videos")
+        >>> labels
+        [3]
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -142,6 +149,13 @@ class VideoDataset(TorchDataset):
 
     Raises:
         ValueError: no file can be read, or labels and files differ in number.
+
+    Examples:
+        >>> path = motionhub.animate(motionhub.generate("wave", seed=0, num_frames=6), "wave.gif")
+        >>> processor = motionhub.VideoClipProcessor(num_frames=4, image_size=32)
+        >>> videos = motionhub.VideoDataset([path], [0], processor, training=True)
+        >>> videos[0]["pixel_values"].shape
+        torch.Size([4, 3, 32, 32])
     """
 
     def __init__(
@@ -204,6 +218,13 @@ class VideoSegments(VideoDataset):
     Args:
         sources, processor, seed, num_threads: see `VideoDataset`.
         num_segments: P.
+
+    Examples:
+        >>> path = motionhub.animate(motionhub.generate("wave", seed=0, num_frames=6), "wave.gif")
+        >>> processor = motionhub.VideoClipProcessor(num_frames=4, image_size=32)
+        >>> videos = motionhub.VideoSegments([path], processor, num_segments=2)
+        >>> len(videos[0]["segments"])
+        2
     """
 
     def __init__(
@@ -232,6 +253,12 @@ def collate_videos(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
 
     Raises:
         ValueError: no items, or clips of different sizes.
+
+    Examples:
+        >>> import torch
+        >>> items = [{"pixel_values": torch.zeros(4, 3, 8, 8), "labels": torch.tensor(1)}] * 2
+        >>> motionhub.collate_videos(items)["pixel_values"].shape
+        torch.Size([2, 4, 3, 8, 8])
     """
     shapes = {tuple(item["pixel_values"].shape) for item in items}
     if len(shapes) != 1:

@@ -85,6 +85,12 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     Raises:
         ValueError: absent, empty, no video, no decodable frame, or a folder without `fps`.
         ImportError: PyAV is not installed.
+
+    Examples:
+        >>> path = motionhub.animate(motionhub.generate("wave", seed=0, num_frames=6), "wave.gif")
+        >>> video = motionhub.open_video(path)
+        >>> sum(1 for _ in video.frames()) > 0
+        True
     """
     _av()
     if fps is not None and not 0 < fps < np.inf:

@@ -49,6 +49,13 @@ class DrawnTake:
         ranges: of the cameras; its body is not used.
         up: axis of the recording that points up.
         size: pixels of a side of the rendered image.
+
+    Examples:
+        >>> import numpy as np
+        >>> processor = motionhub.PostureImageProcessor(depth_unit=1.0, image_size=32)
+        >>> take = motionhub.DrawnTake("wave", motionhub.generate("wave", seed=0), processor.prepare)
+        >>> take.images([0, 10], np.random.default_rng(0)).shape
+        torch.Size([2, 2, 3, 32, 32])
     """
 
     name: str
@@ -220,6 +227,12 @@ class ViewPairDataset(TorchDataset):
 
     Raises:
         ValueError: no takes.
+
+    Examples:
+        >>> processor = motionhub.PostureImageProcessor(depth_unit=1.0, image_size=32)
+        >>> take = motionhub.DrawnTake("wave", motionhub.generate("wave", seed=0), processor.prepare)
+        >>> motionhub.ViewPairDataset([take])[0]["views"].shape
+        torch.Size([2, 3, 32, 32])
     """
 
     def __init__(
@@ -278,5 +291,13 @@ def shift_image(image: Tensor, right: int, down: int) -> Tensor:
 
 
 def collate_view_pairs(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """Items of `ViewPairDataset`, stacked."""
+    """Items of `ViewPairDataset`, stacked.
+
+    Examples:
+        >>> processor = motionhub.PostureImageProcessor(depth_unit=1.0, image_size=32)
+        >>> take = motionhub.DrawnTake("wave", motionhub.generate("wave", seed=0), processor.prepare)
+        >>> pairs = motionhub.ViewPairDataset([take], moments=2)
+        >>> motionhub.collate_view_pairs([pairs[0], pairs[1]])["views"].shape
+        torch.Size([2, 2, 3, 32, 32])
+    """
     return {name: torch.stack([item[name] for item in items]) for name in items[0]}

@@ -40,7 +40,12 @@ Fit = Callable[[np.ndarray, np.ndarray], Any]
 
 @dataclass
 class QualityOptions:
-    """Options of movement quality besides data, model and recipe."""
+    """Options of movement quality besides data, model and recipe.
+
+    Examples:
+        >>> motionhub.QualityOptions(scores="ordinal", max_score=4).resamples
+        2000
+    """
 
     score_column: str | None = option(
         None,
@@ -78,6 +83,13 @@ def scored_rows(dataset: Dataset, column: str | None = None) -> ScoredRows:
 
     Raises:
         ValueError: no clips, no such scores, or a clip without a score or a subject.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0, actions=["squat"])
+        >>> dataset = dataset.remove_columns("subject").add_column("subject", [0, 0, 1, 1])
+        >>> dataset = dataset.add_column("score", [0.0, 1.0, 0.0, 1.0])
+        >>> motionhub.scored_rows(dataset).truth.tolist()
+        [0.0, 1.0, 0.0, 1.0]
     """
     if not len(dataset):
         raise ValueError("Expected scored clips, got none.")
@@ -320,6 +332,11 @@ def evaluate_movement_quality(
 
     Raises:
         ValueError: scores that the model cannot learn, and from `scored_rows` and `leave_one_subject_out`.
+
+    Examples:
+        >>> report, scores = motionhub.evaluate_movement_quality(  # doctest: +SKIP
+        ...     make_model, processor, dataset, motionhub.TrainingRecipe(mode="linear", epochs=5)
+        ... )
     """
     rows = scored_rows(dataset, column)
     set_seed(recipe.seed)
@@ -353,6 +370,10 @@ def train_on_everybody(
     """Trains a final model of every movement on all subjects; returns the folder of each.
 
     No subject is left to test it: `report` of `evaluate_movement_quality` is saved in its config as the estimate.
+
+    Examples:
+        >>> recipe = motionhub.TrainingRecipe(epochs=5, output_dir="runs/quality")
+        >>> folders = motionhub.train_on_everybody(make_model, processor, dataset, recipe)  # doctest: +SKIP
     """
     rows = scored_rows(dataset, column)
     _check_scores(rows.truth, make_model().config, recipe)
@@ -387,7 +408,14 @@ def _check_scores(truth: np.ndarray, config: Any, recipe: TrainingRecipe) -> Non
 
 
 def format_quality_report(report: dict[str, Any]) -> str:
-    """A table of movements and their mean, with intervals by subjects."""
+    """A table of movements and their mean, with intervals by subjects.
+
+    Examples:
+        >>> auc = {"auc": {"value": 0.9, "lower": 0.8, "upper": 0.95}}
+        >>> report = {"movements": {"squat": auc}, "mean": auc, "num_clips": 20, "num_unscored": 0}
+        >>> motionhub.format_quality_report(report).splitlines()[1].split()
+        ['squat', '+0.90', '[+0.80', '+0.95]']
+    """
     columns = [name for name in ("auc", "spearman") if name in report["mean"]]
     width = max(len(name) for name in [*report["movements"], "movement"])
     lines = [f"{'movement':{width}}  " + "  ".join(f"{name:^20}" for name in columns)]

@@ -32,7 +32,12 @@ BACKGROUND = "background"
 
 @dataclass
 class SegmentationOptions:
-    """Options of action segmentation besides data, model and recipe."""
+    """Options of action segmentation besides data, model and recipe.
+
+    Examples:
+        >>> motionhub.SegmentationOptions(labels="overlapping", hop=32).convention
+        'scikit-learn'
+    """
 
     labels: Literal["auto", "overlapping", "exclusive"] = option(
         "auto",
@@ -88,6 +93,12 @@ def train_segmentation(
 
     Raises:
         ValueError: overlapping labels for an exclusive model, and what `train` raises.
+
+    Examples:
+        >>> splits = motionhub.load_splits(arguments)  # doctest: +SKIP
+        >>> result = motionhub.train_segmentation(  # doctest: +SKIP
+        ...     splits, arguments, recipe, motionhub.AutoModelForActionSegmentation
+        ... )
     """
     options = options or SegmentationOptions()
     if recipe.label_smoothing:

@@ -8,6 +8,7 @@ from datasets import Dataset
 from torch import Generator, Tensor
 
 from motionhub.processing.collate import collate_skeletons
+from motionhub.skeletons.repair import part
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.dataset import ClipDataset, ClipProcessor
 
@@ -25,6 +26,13 @@ class SegmentDataset(ClipDataset):
 
     Raises:
         ValueError: no rows, or numbers that are not positive.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> clips = motionhub.SegmentDataset(dataset, processor, num_segments=2, seconds=0.5)
+        >>> len(clips[0]["segments"])
+        2
     """
 
     def __init__(
@@ -45,19 +53,21 @@ class SegmentDataset(ClipDataset):
     def _segment(self, sequence: SkeletonSequence, generator: Generator | None) -> dict[str, Tensor]:
         frames = max(1, round(self.seconds * sequence.fps))
         start = int(torch.randint(max(sequence.num_frames - frames, 0) + 1, (), generator=generator))
-        sample = self.processor.process(cut(sequence, start, frames), training=True, generator=generator)
+        segment = sequence if sequence.num_frames <= frames else part(sequence, start, start + frames)
+        sample = self.processor.process(segment, training=True, generator=generator)
         return {**sample, "start_seconds": torch.tensor(start / sequence.fps)}
 
 
-def cut(sequence: SkeletonSequence, start: int, frames: int) -> SkeletonSequence:
-    """`frames` frames from `start` on, or fewer at the end of the clip."""
-    part = slice(start, start + frames)
-    confidence = None if sequence.confidence is None else sequence.confidence[:, part]
-    return sequence.replace(keypoints=sequence.keypoints[:, part], confidence=confidence)
-
-
 def collate_segments(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """Model inputs and `start_seconds` of all first segments, then of all second ones, and so on."""
+    """Model inputs and `start_seconds` of all first segments, then of all second ones, and so on.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, normalization="centre")
+        >>> clips = motionhub.SegmentDataset(dataset, processor, num_segments=2)
+        >>> motionhub.collate_segments([clips[0], clips[1]])["start_seconds"].shape
+        torch.Size([4])
+    """
     if len({len(item["segments"]) for item in items}) != 1:
         raise ValueError("All clips of a batch must have as many segments: use one num_segments.")
     samples = [item["segments"][place] for place in range(len(items[0]["segments"])) for item in items]

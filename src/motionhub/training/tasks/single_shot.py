@@ -35,6 +35,13 @@ def single_shot(
 
     Raises:
         ValueError: no rows, an unknown camera (-1) or label, or predictions that do not match the test rows.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["wave", "squat"])
+        >>> dataset = dataset.remove_columns("camera").add_column("camera", [0, 1] * 4)
+        >>> report = motionhub.single_shot(dataset, dataset, lambda rows: [0] * len(dataset))
+        >>> sorted(report["cameras"])
+        ['0', '1']
     """
     cameras, labels = _known(train_dataset, "train_dataset")
     test_cameras, test_labels = _known(test_dataset, "test_dataset")
