@@ -36,6 +36,7 @@ from motionhub.data.synthetic.generate import ACTIONS, compose
 from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, seen_and_unseen
 from motionhub.objectives.t_mor import TMor
+from motionhub.pipelines.zero_shot import MOST_NONE
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.towers.text_bank import TextBank
@@ -107,7 +108,8 @@ def calibrate(pipe: Any, held_out: dict[str, HeldOut], abroad: dict[str, HeldOut
     parts = {"feature_extractor": pipe.feature_extractor, "text_bank": pipe.text_bank}
     find = pipeline("zero-shot-action-segmentation", model=pipe.model, **parts)
     names = [class_texts(action)[0] for action in ACTIONS]
-    of_windows = find.calibrate_windows([(clip, frames, names) for clip, frames in synthetic_recordings(30)])
+    recordings = [(clip, frames, names) for clip, frames in synthetic_recordings(30)]
+    of_windows = find.calibrate_windows(recordings, most_none=MOST_NONE)
     pipe.model.config.update(of_windows.config)
     print(fitted, of_windows, sep="\n")
 
