@@ -94,6 +94,7 @@ def aggregate_sequences(
     experts: Sequence[SkeletonSequence], official: bool, paper: bool, layout: str | SkeletonLayout | None = None
 ) -> tuple[list[SkeletonSequence], Aggregate]:
     """The reconciled experts and their aggregate; errors as `aggregate_experts`."""
+    _check_one_rule(official, paper)
     alike = reconcile(experts, OFFICIAL_LAYOUT if official and layout is None else layout)
     return alike, aggregate(np.stack([expert.keypoints for expert in alike]), alike[0].layout, official, paper)
 
@@ -117,8 +118,7 @@ def aggregate(experts: np.ndarray, layout: SkeletonLayout, official: bool = Fals
         ValueError: both rules, the official rule with other than three experts or another layout than COCO's, or the
             paper's with a layout that lacks its 13 joints.
     """
-    if official and paper:
-        raise ValueError("official=True and paper=True are two rules; choose one.")
+    _check_one_rule(official, paper)
     if experts.shape[3] != layout.num_joints:
         raise ValueError(f"Layout {layout.name!r} has {layout.num_joints} joints, the experts {experts.shape[3]}.")
     if official:
@@ -133,6 +133,11 @@ def aggregate(experts: np.ndarray, layout: SkeletonLayout, official: bool = Fals
     discarded = confidence < PAPER_MIN_CONFIDENCE
     keypoints = np.where(discarded[..., None, None], np.float32(np.nan), keypoints)
     return Aggregate(keypoints, confidence, np.where(discarded[..., None], -1, choice))
+
+
+def _check_one_rule(official: bool, paper: bool) -> None:
+    if official and paper:
+        raise ValueError("official=True and paper=True are two rules; choose one.")
 
 
 def _stacked(experts: list[Any]) -> np.ndarray:
