@@ -214,8 +214,8 @@ class ZeroShotPipeline(SkeletonPipeline):
 
         It helps where a sensor, or a pose estimator, makes the model favour some labels: on 160 clips of MSR
         DailyActivity3D, which `tmor-small` has not learned from, 20 clips raised the mean per-class accuracy from 24
-        to 32 per cent. On Kinder-Gator 20 lowered it from 11 to 8, and 100 left it at 11. It hurts where the clips show
-        mostly one action: that one is then favoured less. Give what the sensor usually sees.
+        to 32 per cent. On Kinder-Gator 20 lowered it from 11 to 8, and 100 left it at 11. It hurts where the clips
+        show mostly one action: that one is then favoured less. Give what the sensor usually sees.
 
         Args:
             inputs: 10 clips or more, as the pipeline takes them; None undoes it.
