@@ -29,9 +29,12 @@ def both(time: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def supervision(time: int):
-    sv = pytest.importorskip("supervision")
+    """The attributes of `supervision.KeyPoints` of version 0.31."""
     points, scores = both(time)
-    return sv.KeyPoints(xy=points, keypoint_confidence=scores)
+    detection = scores.mean(1)
+    return SimpleNamespace(
+        xy=points, class_id=None, keypoint_confidence=scores, visible=None, detection_confidence=detection, data={}
+    )
 
 
 def older_supervision(time: int):
