@@ -86,6 +86,9 @@ if TYPE_CHECKING:
     from motionhub.models.t_mor import TMorConfig as TMorConfig
     from motionhub.models.t_mor import TMorForZeroShotActionClassification as TMorForZeroShotActionClassification
     from motionhub.models.t_mor import TMorModel as TMorModel
+    from motionhub.models.tcn import TcnConfig as TcnConfig
+    from motionhub.models.tcn import TcnForActionClassification as TcnForActionClassification
+    from motionhub.models.tcn import TcnModel as TcnModel
     from motionhub.models.u_vi import UViConfig as UViConfig
     from motionhub.models.u_vi import UViForActionClassification as UViForActionClassification
     from motionhub.models.u_vi import UViForMovementQuality as UViForMovementQuality
@@ -232,6 +235,11 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "StGcnModel",
     ),
     "motionhub.models.t_mor": ("TMorConfig", "TMorForZeroShotActionClassification", "TMorModel"),
+    "motionhub.models.tcn": (
+        "TcnConfig",
+        "TcnForActionClassification",
+        "TcnModel",
+    ),
     "motionhub.models.u_vi": ("UViConfig", "UViForActionClassification", "UViForMovementQuality", "UViModel"),
     "motionhub.models.unik": ("UnikConfig", "UnikForActionClassification", "UnikForActionSegmentation", "UnikModel"),
     "motionhub.models.vi_clip": ("ViClipConfig", "ViClipModel"),

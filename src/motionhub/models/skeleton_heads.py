@@ -40,6 +40,7 @@ class JointHead(SkeletonPreTrainedModel):
         """Inputs as the encoder's; `labels` as `loss_of` takes them."""
         outputs = self.encoder(
             keypoints,
+            joint_mask=joint_mask,
             attention_mask=attention_mask,
             output_hidden_states=output_hidden_states,
             output_attentions=output_attentions,

@@ -65,19 +65,20 @@ def _channel(name: str, keys: Keys, times: np.ndarray) -> np.ndarray:
     return result
 
 
-def varied(motion: Motion, amplitude: float, generator: np.random.Generator) -> Motion:
+def varied(motion: Motion, amplitude: float, generator: np.random.Generator, variety: float = 1.0) -> Motion:
     """The motion in a random person's style: keys slightly earlier or later, larger or smaller.
 
     `amplitude` scales the distance of every pose from `REST`: 1 is the table, 0 standing still. Path and speed stay.
+    `variety` scales all that is random: 1 is how one person differs from another, 3 as far as a name reaches.
     """
-    bend = generator.uniform(-0.08, 0.08)
+    bend = generator.uniform(-0.08, 0.08) * min(variety, 3.5)
     keys: dict[str, Keys] = {}
     for name, channel in motion.keys.items():
         if name in ("speed", "turn", "swing", "elbow_up", "lift"):
             scale, jitter = (amplitude if name == "lift" else 1.0), 0.0
         else:
-            scale = amplitude * (1 + 0.07 * np.clip(generator.standard_normal(), -2, 2))
-            jitter = 0.03 if name.endswith("_hand") else 0.0
+            scale = amplitude * (1 + 0.07 * variety * np.clip(generator.standard_normal(), -2, 2))
+            jitter = 0.03 * variety if name.endswith("_hand") else 0.0
         rest = np.array(REST[name], dtype=np.float64)
         keys[name] = []
         for second, value in channel:

@@ -91,6 +91,7 @@ def generate(
     scene: Scene | None = None,
     speed: float = 1.0,
     style: float = 1.0,
+    variety: float = 1.0,
     left_handed: bool | None = None,
     num_frames: int | None = None,
     fps: float = 30.0,
@@ -106,6 +107,7 @@ def generate(
         scene: place, camera, noise and missing joints; `Scene()` when None.
         speed: tempo, 2 is twice as fast.
         style: amplitude of the movements, 1 as in the tables; 0 leaves the path over the floor only.
+        variety: how far places and times of the poses are from the tables: 1 as people differ, up to 3.5.
         left_handed: mirrors the motion; drawn by the seed (one in eight) when None.
         num_frames: length of the clip from the start of the action; after the action the last pose holds (or walking
             continues). None is the natural length, `duration * fps / speed`.
@@ -130,7 +132,7 @@ def generate(
     if num_frames is None:
         num_frames = max(1, round(motion.duration * fps / speed))
     _check(num_frames=num_frames)
-    people = [_person(motion, body, num_frames, fps, speed, style, left_handed, generator)]
+    people = [_person(motion, body, num_frames, fps, speed, style, left_handed, generator, variety)]
     if second_person is not None:
         other = _person(_motion(second_person), None, num_frames, fps, speed, style, None, generator)
         people = [people[0] - [0, 0, 0.6], other * [-1.0, 1.0, -1.0] + [0, 0, 0.6]]
@@ -264,12 +266,13 @@ def _person(
     style: float,
     left_handed: bool | None,
     generator: np.random.Generator,
+    variety: float = 1.0,
 ) -> np.ndarray:
     """`(num_frames, 20, 3)` in the ground frame, its path centred on the origin."""
     # Always drawn, in this order, so that passing a body does not change the motion.
     drawn, hand, phase = Body.random(generator), generator.random(), generator.random()
     times = np.arange(num_frames) / fps
-    channels = softened(_sampled(varied(motion, style, generator), times, speed), fps)
+    channels = softened(_sampled(varied(motion, style, generator, variety), times, speed), fps)
     channels = swaying(channels, times, generator)
     if (hand < 0.125) if left_handed is None else left_handed:
         channels = mirrored(channels)
