@@ -193,6 +193,16 @@ class SimilarityNormalizer(nn.Module):
         self.factor[:kept] = (values[:kept, None] * directions[:kept] / len(motions) ** 0.5).to(self.factor)
         self.floor.fill_(FLOOR)
 
+    @torch.no_grad()
+    def measure_scale(self, motions: Tensor, texts: Tensor) -> None:
+        """The unit only: the deviation of the cosines of `(n, channels)` and `(m, channels)`, one for all texts.
+
+        Means and deviations of single texts are those of the sensors that were measured; on others they mislead.
+        """
+        self.mean.zero_()
+        self.factor.zero_()
+        self.floor.fill_((motions @ texts.mT).std(0).mean())
+
 
 class Projection(nn.Module):
     """Onto the unit sphere of the common space: Linear-ReLU-Linear, Linear, or as it is."""

@@ -18,7 +18,6 @@ from motionhub.data.views.cameras import seen_by
 from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.bodies import limb_group, with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.repair import part
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -34,6 +33,9 @@ RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll
 WINDOW = (2.0, 4.0)
 # Probability that a row lacks both legs, one arm or a few joints; greatest standard deviation of noise in body sizes.
 HIDDEN, NOISE = 0.2, 0.012
+# Probability that the camera follows the person, so that the path is not seen; and that the person stands still before
+# or after, and how long at most, in lengths of the window.
+FOLLOWED, WAITING, WAIT = 0.4, 0.3, 0.4
 
 
 @dataclass(frozen=True)
@@ -157,15 +159,26 @@ def _random_view(sequence: SkeletonSequence, chance: np.random.Generator) -> Ske
     spread = np.nanmax(points, axis=(0, 1, 2)) - np.nanmin(points, axis=(0, 1, 2))
     size = 0.25 * float(spread.max())  # about the standard deviation of a standing body's joints
     points = points + size * chance.uniform(0, NOISE) * chance.standard_normal(points.shape)
+    if chance.random() < FOLLOWED:
+        points = points - middles(points)
     return part.replace(keypoints=points.astype(np.float32), confidence=None)
 
 
 def _window(sequence: SkeletonSequence, chance: np.random.Generator) -> SkeletonSequence:
     length = max(2, round(float(chance.uniform(*WINDOW)) * sequence.fps))
     start = int(chance.integers(max(1, sequence.num_frames - length + 1)))
-    if sequence.num_frames <= length:
-        return sequence
-    return part(sequence, start, start + length)
+    waits = chance.random() < WAITING
+    before, after = (chance.uniform(0, WAIT, 2) * length * waits * chance.dirichlet((1, 1))).astype(int)
+    frames = np.arange(start - before, min(start + length, sequence.num_frames) + after)
+    frames = frames.clip(0, sequence.num_frames - 1)
+    return sequence.replace(keypoints=sequence.keypoints[:, frames], confidence=None)
+
+
+def middles(points: np.ndarray) -> np.ndarray:
+    """`(people, frames, 1, dims)`: the mean of each frame's joints, held where none was detected."""
+    found = np.isfinite(points).all(-1)
+    sums = np.where(found[..., None], points, 0).sum(2, keepdims=True)
+    return sums / np.maximum(found.sum(2), 1)[..., None, None]
 
 
 def _hidden(points: np.ndarray, joints: Sequence[str], chance: np.random.Generator) -> np.ndarray:
