@@ -1,7 +1,7 @@
 """The described motions in FOLDER/motions/*.npz: arrays of joints with a label and sentences for every clip.
 
-frames (sum of frames, joints, 3) of integers, times scale metres, -32768 for missing; offsets (clips + 1); joint_names;
-per clip label, text (several joined by newlines), subject, source and fps.
+frames (sum of frames, joints, 3) of integers, times scale metres, -32768 for missing; offsets (clips + 1);
+joint_names; per clip label, text (several joined by newlines), subject, source and fps.
 """
 
 from collections.abc import Iterator

@@ -57,6 +57,15 @@ def test_similarities_are_cosines_until_typical_motions_are_measured_and_then_st
     torch.testing.assert_close(model.similarities(motions, texts), wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_a_measured_scale_changes_the_unit_and_not_the_order():
+    model = TMorModel(config()).eval()
+    motions = torch.nn.functional.normalize(torch.randn(50, 6, generator=torch.Generator().manual_seed(2)), dim=1)
+    cosines = motions @ torch.eye(6)[:3].T
+    model.typical_motion.measure(motions)
+    model.typical_motion.measure_scale(motions, torch.eye(6)[:3])
+    torch.testing.assert_close(model.similarities(motions, torch.eye(6)[:3]), cosines / cosines.std(0).mean())
+
+
 @torch.no_grad()
 def test_head_and_encoder_load_what_the_model_saved(tmp_path):
     model = TMorModel(config()).eval()

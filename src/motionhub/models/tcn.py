@@ -1,8 +1,8 @@
 """A temporal convolution net over whole poses: small, fast, and told which joints it sees.
 
 Ours; residual dilated convolutions over time as in Bai, Kolter and Koltun (2018), "An Empirical Evaluation of Generic
-Convolutional and Recurrent Networks for Sequence Modeling". Where UNIK learns how joints depend on each other, here all
-joints of a frame are one vector, which twenty times fewer multiplications take to a feature.
+Convolutional and Recurrent Networks for Sequence Modeling". Where UNIK learns how joints depend on each other, here
+all joints of a frame are one vector.
 
 A pose is seen from its own middle and in its own size, so that neither the place nor the distance of a person counts:
     middle `c_t`: the root joint, or the mean of the joints where it was never detected
@@ -69,13 +69,17 @@ class TcnConfig(SkeletonEncoderConfig):
     def validate_one_width(self) -> None:
         if len(set(self.channels or [])) != 1 or set(self.strides or []) != {1}:
             raise ValueError(
-                f"TcnConfig expects blocks of one number of channels and stride 1, got {self.channels} and {self.strides}."
+                f"TcnConfig expects blocks of one width and stride 1, got channels {self.channels} and strides "
+                f"{self.strides}."
             )
 
     def validate_root(self) -> None:
         joints = stated_layout(self.layout).num_joints
         if joints != self.num_joints:
-            raise ValueError(f"TcnConfig: layout {self.layout[:80]!r} has {joints} joints, got {self.num_joints}.")
+            raise ValueError(
+                f"TcnConfig takes the middle of a pose from layout {self.layout[:80]!r}, which has {joints} joints; "
+                f"num_joints is {self.num_joints}, set both."
+            )
 
     @property
     def hidden_size(self) -> int:
