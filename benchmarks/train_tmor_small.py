@@ -34,6 +34,7 @@ from motionhub.data.synthetic.captions import (
     captioned_clips,
     captioned_dataset,
     entailment_mask,
+    opposed_mask,
     synthetic_clips,
 )
 from motionhub.data.synthetic.generate import ACTIONS, compose
@@ -91,6 +92,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hold", nargs="*", default=[], help="sets that nothing is learned from")
     parser.add_argument("--open", action="store_true", help="only motions whose licence allows every use")
+    parser.add_argument("--checkpoint", type=Path, help="calibrate and measure this model, without training")
     parser.add_argument("--calibrated_by", type=Path, help="a run of --hold whose scores and levels to take over")
     chosen = parser.parse_args(argv)
     recipe = TrainingRecipe.from_file(START, output_dir=chosen.output_dir, seed=chosen.seed)
@@ -99,19 +101,17 @@ def main(argv: list[str]) -> None:
     tower = load_text_tower(AutoConfig.from_pretrained(START).text_tower)
     held = {*SOURCES, *LICENCES} - {*FREE} if chosen.open else {NEVER_LEARNED, *chosen.hold}
     learned, held_out = sets_of(chosen.data, held)
-    learned["synthetic"] = list(synthetic_clips(chosen.synthetic_takes))
-    folder, dataset, phrases = trained(learned, chosen.rows, recipe, tower)
-    bank = bank_of(phrases, tower)
-    bank.save_pretrained(folder)
+    folder = chosen.checkpoint
+    if folder is None:
+        learned["synthetic"] = list(synthetic_clips(chosen.synthetic_takes))
+        folder = trained(learned, chosen.rows, recipe, tower)
     pipe = pipeline("zero-shot-action-classification", model=str(folder))
-    texts = pipe.model.base_model.get_text_features(tower.encode([names[0] for names in phrases])).pooler_output
-    pipe.model.base_model.typical_motion.measure_scale(pipe.embeddings(typical(dataset)), texts.detach())
     if chosen.calibrated_by:
         levels = AutoConfig.from_pretrained(chosen.calibrated_by)
         pipe.model.config.update({name: getattr(levels, name) for name in LEVELS})
     else:
         calibrate(pipe, {name: held_out[name] for name in held_out if name in held or not chosen.hold})
-    save(pipe, folder, held_out, chosen.hold)
+    save(pipe, Path(chosen.output_dir) if chosen.checkpoint else folder, held_out, chosen.hold)
 
 
 def calibrate(pipe: Any, held_out: dict[str, HeldOut]) -> None:
@@ -192,23 +192,26 @@ def most_moving(sequence: SkeletonSequence) -> SkeletonSequence:
     return sequence.person(int(steps.argmax()))
 
 
-def trained(
-    learned: dict[str, list[CaptionedClip]], rows: int, recipe: TrainingRecipe, tower: TextTower
-) -> tuple[Path, Dataset, list[tuple[str, ...]]]:
-    """Where the model lies, what it learned from, and the phrases of each class."""
+def trained(learned: dict[str, list[CaptionedClip]], rows: int, recipe: TrainingRecipe, tower: TextTower) -> Path:
+    """Where the model and its text bank lie."""
     dataset, phrases = captioned_dataset(balanced(learned, rows, recipe.seed), rows_per_clip=1, seed=recipe.seed)
     vectors = [tower.encode(each) for each in phrases]
     objective = TMor(
         losses=("mt",),
         text_features=[with_means(each) for each in vectors],
         queue_size=QUEUE,
-        similar_texts=SIMILAR,
-        entailment_mask=torch.from_numpy(entailment_mask(phrases)),
+        entailment_mask=torch.from_numpy(entailment_mask(phrases) | (alike(vectors) & ~opposed_mask(phrases))),
     )
     torch.manual_seed(recipe.seed)
     model = motionhub.TMorModel(AutoConfig.from_pretrained(START))
     result = train(model, AutoFeatureExtractor.from_pretrained(START), dataset, None, recipe, objective=objective)
-    return Path(result.last_dir), dataset, phrases
+    folder = Path(result.last_dir)
+    bank_of(phrases, tower).save_pretrained(folder)
+    pipe = pipeline("zero-shot-action-classification", model=str(folder))
+    names = pipe.model.base_model.get_text_features(torch.stack([each[0] for each in vectors])).pooler_output.detach()
+    pipe.model.base_model.typical_motion.measure_scale(pipe.embeddings(typical(dataset)), names)
+    pipe.save_pretrained(folder)
+    return folder
 
 
 def balanced(learned: dict[str, list[CaptionedClip]], rows: int, seed: int) -> list[CaptionedClip]:
@@ -233,6 +236,13 @@ def with_means(vectors: Tensor) -> Tensor:
     """The vectors of a class's phrases and, as `MEANS` of what is drawn, their mean."""
     mean = torch.nn.functional.normalize(vectors.float(), dim=-1).mean(0, keepdim=True)
     return torch.cat([vectors.float(), mean.repeat(max(1, round(len(vectors) * MEANS / (1 - MEANS))), 1)])
+
+
+def alike(vectors: Sequence[Tensor]) -> np.ndarray:
+    """`(classes, classes)` bool: classes whose mean vectors are nearer than `SIMILAR`."""
+    means = torch.stack([torch.nn.functional.normalize(each.float(), dim=-1).mean(0) for each in vectors])
+    means = torch.nn.functional.normalize(means, dim=-1)
+    return (means @ means.T > SIMILAR).numpy() & ~np.eye(len(vectors), dtype=bool)
 
 
 def typical(dataset: Dataset) -> list[SkeletonSequence]:

@@ -8,6 +8,7 @@ from motionhub.data.synthetic.captions import (
     CaptionedClip,
     captioned_dataset,
     entailment_mask,
+    opposed_mask,
 )
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.synthetic.phrases import captioned_motions
@@ -40,6 +41,20 @@ def test_a_name_is_true_of_what_says_more_but_not_the_other_way_round():
     phrases = [("walk", "go on foot"), ("stroll", "walk slowly"), ("sit",), ("sit up",), ("walk",)]
     found = entailment_mask(phrases)
     assert found.nonzero()[0].tolist() == [1, 1] and found.nonzero()[1].tolist() == [0, 4]
+
+
+def test_names_with_opposite_words_are_told_apart():
+    phrases = [
+        ("swipe left", "x"),
+        ("swipe right",),
+        ("swipe left and right",),
+        ("walk",),
+        ("sit down",),
+        ("stand up",),
+    ]
+    found = opposed_mask(phrases)
+    assert {tuple(sorted(pair)) for pair in np.argwhere(found).tolist()} == {(0, 1), (4, 5)}
+    np.testing.assert_array_equal(found, found.T)
 
 
 def test_rows_of_a_clip_differ_and_come_again_with_the_seed():

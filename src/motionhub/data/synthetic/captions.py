@@ -28,6 +28,13 @@ PARTICLES = {
     *("up", "down", "on", "off", "in", "out", "over", "back", "away"),
     *("together", "apart", "under", "to", "for", "with", "into", "onto"),
 }
+# Words that tell motions apart which a sentence encoder holds for nearly the same.
+OPPOSITES = (
+    *(("left", "right"), ("up", "down"), ("forward", "backward"), ("forward", "back"), ("raise", "lower")),
+    *(("sit", "stand"), ("clockwise", "counterclockwise"), ("put", "take"), ("push", "pull"), ("open", "close")),
+    *(("in", "out"), ("on", "off"), ("high", "low"), ("slow", "fast"), ("slowly", "fast"), ("one", "two")),
+    *(("one", "both"), ("left", "both"), ("right", "both"), ("arm", "leg"), ("lift", "lower"), ("fall", "lie")),
+)
 # Bodies and cameras that 3-D clips are drawn from; seconds of a row (longer clips are cut at a random place).
 RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll=8.0)
 WINDOW = (2.0, 4.0)
@@ -111,6 +118,17 @@ def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
                 if words[length] not in PARTICLES:
                     found[number, names.get(tuple(words[:length]), [])] = True
     np.fill_diagonal(found, False)
+    return found
+
+
+def opposed_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
+    """`(classes, classes)` bool: one name has a word and the other its opposite ("swipe left", "swipe right")."""
+    words = [set(texts[0].casefold().split()) for texts in phrases]
+    found = np.zeros((len(phrases), len(phrases)), dtype=bool)
+    for first, second in OPPOSITES:
+        one, other = (np.array([word in own for own in words]) for word in (first, second))
+        alone = np.outer(one & ~other, other & ~one)
+        found |= alone | alone.T
     return found
 
 
