@@ -60,8 +60,8 @@ SPLITS = {
     "n-ucla": "view 2, trained on view 1", "utd-mhad": "subjects 2, 4, 6, trained on 1, 3, 5",
     "penn-action": "last quarter of each class of the training files, trained on the rest",
     "ui-prmd": "subjects 2, 4, 6, trained on 1, 3, 5, 7", "sbu": "whoever moves more, trained on none of it",
-    "msr_daily3d": "every fourth subject, trained on the others",
-    "kinder_gator": "every fourth subject, trained on the others",
+    "msr_daily3d": "every fourth clip, trained on the others (also of its performer)",
+    "kinder_gator": "every fourth clip, trained on the others (also of its performer)",
 }
 # fmt: on
 NEVER_LEARNED = "sbu"

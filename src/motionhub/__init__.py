@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from motionhub.models.t_mor import TMorModel as TMorModel
     from motionhub.models.tcn import TcnConfig as TcnConfig
     from motionhub.models.tcn import TcnForActionClassification as TcnForActionClassification
+    from motionhub.models.tcn import TcnForActionSegmentation as TcnForActionSegmentation
     from motionhub.models.tcn import TcnModel as TcnModel
     from motionhub.models.u_vi import UViConfig as UViConfig
     from motionhub.models.u_vi import UViForActionClassification as UViForActionClassification
@@ -238,6 +239,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.models.tcn": (
         "TcnConfig",
         "TcnForActionClassification",
+        "TcnForActionSegmentation",
         "TcnModel",
     ),
     "motionhub.models.u_vi": ("UViConfig", "UViForActionClassification", "UViForMovementQuality", "UViModel"),

@@ -37,7 +37,7 @@ from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPr
 from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetForMotionRetargeting, RetargetNetModel
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification, StGcnForActionSegmentation, StGcnModel
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification, TMorModel
-from motionhub.models.tcn import TcnConfig, TcnForActionClassification, TcnModel
+from motionhub.models.tcn import TcnConfig, TcnForActionClassification, TcnForActionSegmentation, TcnModel
 from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViForMovementQuality, UViModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel
@@ -149,11 +149,7 @@ FAMILIES: tuple[Family, ...] = (
     _skeleton_family(UnikConfig, UnikModel, UnikForActionClassification, UnikForActionSegmentation),
     _skeleton_family(AgcnConfig, AgcnModel, AgcnForActionClassification, AgcnForActionSegmentation),
     _skeleton_family(StGcnConfig, StGcnModel, StGcnForActionClassification, StGcnForActionSegmentation),
-    Family(
-        TcnConfig,
-        SkeletonProcessor,
-        {AutoModel: TcnModel, AutoModelForActionClassification: TcnForActionClassification},
-    ),
+    _skeleton_family(TcnConfig, TcnModel, TcnForActionClassification, TcnForActionSegmentation),
     Family(
         CvMimConfig,
         SkeletonProcessor,

@@ -26,7 +26,7 @@ from motionhub.models.st_gcn import (
     StGcnModel,
 )
 from motionhub.models.t_mor import TMorConfig, TMorModel
-from motionhub.models.tcn import TcnConfig, TcnForActionClassification, TcnModel
+from motionhub.models.tcn import TcnConfig, TcnForActionClassification, TcnForActionSegmentation, TcnModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel, ViClipTextConfig, ViClipVisionConfig
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
@@ -93,9 +93,12 @@ FAMILIES = [
         config_class=TcnConfig,
         config={"num_joints": 15, "in_channels": 3, "channels": [8, 8], "layout": "lac-15", "num_people": 2},
         base=TcnModel,
-        heads=[TcnForActionClassification],
+        heads=[TcnForActionClassification, TcnForActionSegmentation],
         clip=(2, 12, 15, 3),
-        labels={"TcnForActionClassification": torch.tensor([0, 2])},
+        labels={
+            "TcnForActionClassification": torch.tensor([0, 2]),
+            "TcnForActionSegmentation": torch.ones(2, 12, 3),
+        },
     ),
     Family(
         name="cv_mim",

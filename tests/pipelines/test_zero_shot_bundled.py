@@ -125,3 +125,60 @@ def test_a_tower_or_a_bank_of_another_space_is_refused(pipe, clip):
 def units(rows: int, channels: int) -> torch.Tensor:
     made = torch.randn(rows, channels, generator=torch.Generator().manual_seed(0))
     return torch.nn.functional.normalize(made, dim=1)
+
+
+def best(pipe, clip, labels=("wave", "sit down", "kick"), **options) -> str:
+    scores = table(pipe(clip, candidate_labels=list(labels), none_label=None, **options))
+    return max(scores, key=scores.__getitem__)
+
+
+def only(clip, *joints: str):
+    """The clip without its other joints."""
+    keep = [clip.layout.joints.index(joint) for joint in joints]
+    points = np.full_like(clip.keypoints, np.nan)
+    points[:, :, keep] = clip.keypoints[:, :, keep]
+    return clip.replace(keypoints=points, confidence=None)
+
+
+@pytest.mark.parametrize("joints", [("right_wrist",), ("right_wrist", "head")])
+def test_of_one_or_two_joints_there_is_an_answer_with_little_coverage(pipe, clip, joints):
+    (person,) = pipe(only(clip, *joints), candidate_labels=["wave", "sit down"])
+    assert 0 < person["coverage"] < 0.25 and sum(each["score"] for each in person["scores"]) == pytest.approx(1)
+
+
+def test_a_wave_is_a_wave_without_legs(pipe, clip):
+    above = [joint for joint in clip.layout.joints if not joint.endswith(("hip", "knee", "ankle", "foot"))]
+    assert best(pipe, clip) == best(pipe, only(clip, *above)) == "wave"
+
+
+def test_scale_and_axes_do_not_count(pipe, clip):
+    metres = table(pipe(clip, candidate_labels=["wave", "sit down", "kick"]))
+    others = {
+        "a thousand times as large": clip.replace(keypoints=clip.keypoints * 1000, unit="normalised"),
+        "upside down": clip.replace(keypoints=clip.keypoints * [1, -1, -1], up="-y"),
+        "z up": clip.replace(keypoints=np.stack([clip.keypoints[..., 0], -clip.keypoints[..., 2], clip.keypoints[..., 1]], -1), up="z"),
+    }  # fmt: skip
+    for name, other in others.items():
+        assert table(pipe(other, candidate_labels=["wave", "sit down", "kick"])) == pytest.approx(metres, abs=1e-3), (
+            name
+        )
+
+
+def test_one_frame_and_ten_minutes_have_an_answer(pipe, clip):
+    one = clip.replace(keypoints=clip.keypoints[:, :1], confidence=None)
+    assert best(pipe, one) in ("wave", "sit down", "kick")
+    times = np.arange(18_000) % clip.num_frames
+    assert best(pipe, clip.replace(keypoints=clip.keypoints[:, times], confidence=None)) == "wave"
+
+
+def test_two_hundred_people_have_an_answer_each(pipe, clip):
+    crowd = clip.replace(keypoints=np.repeat(clip.keypoints[:, :32], 200, 0), confidence=None, track_ids=None)
+    answers = pipe(crowd, candidate_labels=["wave", "sit down"], top_k=1)
+    assert len(answers) == 200 and len({person["track_id"] for person in answers}) == 200
+
+
+def test_opposite_labels_and_empty_descriptions(pipe, clip):
+    scores = table(pipe(clip, candidate_labels=["sit down", "not sit down"], none_label=None))
+    assert sum(scores.values()) == pytest.approx(1, abs=1e-4)
+    plain = table(pipe(clip, candidate_labels=["wave", "sit down"]))
+    assert table(pipe(clip, candidate_labels=["wave", "sit down"], descriptions={"wave": []})) == plain

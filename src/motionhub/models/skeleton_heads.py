@@ -1,5 +1,7 @@
 """Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers.utils import can_return_tuple
@@ -24,8 +26,13 @@ class JointHead(SkeletonPreTrainedModel):
         super().__init__(config)
         self.encoder = self.encoder_class(config)
         self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, config.num_classes)
+        self.classifier = nn.Linear(self.head_size(config), config.num_classes)
         self.post_init()
+
+    @staticmethod
+    def head_size(config: Any) -> int:
+        """Channels of what the layer takes."""
+        return int(config.hidden_size)
 
     @can_return_tuple
     def forward(

@@ -25,7 +25,7 @@ from motionhub.models.skeleton_encoder import (
     SkeletonPreTrainedModel,
     check_keypoints,
 )
-from motionhub.models.skeleton_heads import SkeletonForActionClassification
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.people import Presence, frames_of_clip
 from motionhub.skeletons.layouts import stated_layout
 
@@ -237,3 +237,24 @@ class TcnForActionClassification(SkeletonForActionClassification):
     config: TcnConfig
     encoder_class = TcnModel
     supports_gradient_checkpointing = False
+
+
+class TcnForActionSegmentation(SkeletonForActionSegmentation):
+    """Scores per input frame, of the features of that frame.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.TcnConfig(layout="coco-17", num_joints=17, channels=[8], num_labels=5)
+        >>> model = motionhub.TcnForActionSegmentation(config)
+        >>> model(torch.randn(1, 1, 30, 17, config.in_channels)).logits.shape
+        torch.Size([1, 30, 5])
+    """
+
+    config: TcnConfig
+    encoder_class = TcnModel
+    supports_gradient_checkpointing = False
+
+    @staticmethod
+    def head_size(config: TcnConfig) -> int:
+        """Channels of a frame."""
+        return (config.channels or [])[-1]
