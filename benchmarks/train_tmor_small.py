@@ -12,6 +12,7 @@ Calibrated on what is left, among it SBU, which nothing is ever learned from: sc
 
 import argparse
 import collections
+import csv
 import dataclasses
 import json
 import sys
@@ -105,6 +106,7 @@ def main(argv: list[str]) -> None:
     if folder is None:
         learned["synthetic"] = list(synthetic_clips(chosen.synthetic_takes))
         folder = trained(learned, chosen.rows, recipe, tower)
+        write_provenance(learned, folder / "provenance.csv")
     pipe = pipeline("zero-shot-action-classification", model=str(folder))
     if chosen.calibrated_by:
         levels = AutoConfig.from_pretrained(chosen.calibrated_by)
@@ -212,6 +214,15 @@ def trained(learned: dict[str, list[CaptionedClip]], rows: int, recipe: Training
     pipe.model.base_model.typical_motion.measure_scale(pipe.embeddings(typical(dataset)), names)
     pipe.save_pretrained(folder)
     return folder
+
+
+def write_provenance(learned: dict[str, list[CaptionedClip]], path: Path) -> None:
+    """Every clip that was learned from: its name, its source and its licence."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["set", "clip", "name", "source", "licence"])
+        for name, clips in learned.items():
+            table.writerows([name, clip.clip_id, clip.phrases[0], clip.source, clip.licence] for clip in clips)
 
 
 def balanced(learned: dict[str, list[CaptionedClip]], rows: int, seed: int) -> list[CaptionedClip]:
