@@ -7,16 +7,9 @@ from typing import Any
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.people import (
-    Program,
-    clip_of_frames,
-    clips_in,
-    finds,
-    frames_in,
-    in_folder,
-    load_document,
-    read_people,
-)
+from motionhub.data.formats.frames import finds, frames_in, in_folder, load_document
+from motionhub.data.formats.people import clip_of_frames, clips_in, read_people
+from motionhub.data.formats.persons import Program
 from motionhub.data.formats.plain_pickle import array
 from motionhub.skeletons.sequence import SkeletonSequence
 

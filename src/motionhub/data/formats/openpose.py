@@ -23,7 +23,7 @@ from motionhub.data.formats.files import (
 )
 from motionhub.data.formats.folders import beside, first_files, number_in, recordings
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, UnstatedFact
-from motionhub.data.formats.people import load_document, moment_of
+from motionhub.data.formats.frames import load_document, moment_of
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
