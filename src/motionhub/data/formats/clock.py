@@ -1,6 +1,8 @@
 """Time stamps and frame numbers of a recording: positions in a clip of constant frame rate."""
 
 import math
+import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,21 @@ _EXACT = 1e-4
 _FOLLOW = 0.2
 # Frames without people between two others; a longer absence is another recording.
 _MOST_MISSING = 100_000
+
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+
+
+def clock_seconds(text: str) -> float | None:
+    """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
+    if clock := _CLOCK.fullmatch(text):
+        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
+    if len(text) < 16 or not text[:4].isdigit() or text[4] != "-":
+        return None
+    try:
+        return (datetime.fromisoformat(text).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
+    except ValueError:
+        return None
 
 
 def seconds_per_stamp(stamps: np.ndarray, name: str = "") -> float:

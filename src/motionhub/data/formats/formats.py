@@ -21,6 +21,7 @@ from motionhub.data.formats import (
     detectron2,
     easymocap,
     gltf,
+    hdf5,
     humanml3d,
     keypoints,
     label_studio,
@@ -57,7 +58,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Where several fit, the first wins.
 _MODULES = (
-    gltf,  # before other JSON
+    *(gltf, hdf5),  # before other JSON, and MATLAB files
     *(openpose, alphapose, coco, label_studio, lcrnet, mediapipe),
     *(ultralytics, mmpose, vitpose, tfjs, easymocap, detectron2, azure_kinect, zed, nuitrack, keypoints),
     *(cvat, yolo),
@@ -72,15 +73,10 @@ WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN
 _NUM_NEAREST = 3
 _SHOWN = 10
 _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
-_HDF5 = (
-    "of DeepLabCut or SLEAP: export CSV, or motionhub.from_movement(movement.io.load_poses.from_file(FILE, fps=...)) "
-    "of the package movement; of others: save its arrays as .npz with keypoints (people, frames, joints, dims)"
-)
 _FBX = "import it in Blender (free) and export the armature as BVH, or as glTF (.glb), with its animation"
 _OPENSIM = "its joint angles or forces are no positions; give the markers as TRC, or export body positions as CSV"
 # Common other contents, and what to do with them.
 _FOREIGN = {
-    b"\x89HDF": f"an HDF5 file; {_HDF5}",
     b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
     "motionhub dataset build NAME --raw ZIP --out FOLDER",
     b"\x1f\x8b": "a gzip file; unpack it first",

@@ -8,11 +8,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
+from motionhub.data.formats.clock import clock_seconds
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, note, read_head, read_text
 from motionhub.data.formats.folders import first_files, number_in, video_of
 from motionhub.data.formats.format import is_number
@@ -27,12 +27,22 @@ PEOPLE = (
 )
 NUMBERS = (
     *("frame", "frame_id", "frame_index", "frame_number", "frame_num", "frame_idx", "frameId", "frameIndex"),
-    *("frameNumber", "frame_no", "image_id"),
+    *("frameNumber", "frame_no", "frameno", "frameNum", "frame_nr", "image_id"),
 )
 IMAGES = ("image", "file_name", "filename", "image_path", "img_path", "image_name", "path")
 STAMPS = (
-    *("timestamp_ms", "timestamp_usec", "timestamp_us", "timestamp_ns", "timestampMs", "timestamp", "time_ms"),
-    *("time", "time_s", "seconds", "t", "Timestamp", "ts"),
+    *(
+        "timestamp_ms",
+        "timestamp_usec",
+        "timestamp_us",
+        "timestamp_ns",
+        "timestampMs",
+        "timestamp",
+        "time_ms",
+        "msec",
+        "timeMs",
+    ),
+    *("time", "time_s", "seconds", "t", "Timestamp", "ts", "pts_time", "frame_time", "timeStamp", "timestamps"),
 )
 POINTS = (
     "keypoints",
@@ -45,6 +55,26 @@ POINTS = (
     "Joints",
 )
 POINTS_3D = ("keypoints3d", "keypoints3D", "keypoints_3d", "keypoint_3d", "joints3d", "joints_3d")
+TRACKS = (
+    *("track_id", "tracking_id", "person_id", "personID", "body_id", "subject_id", "individual_id", "player_id"),
+    *("skeleton_id", "user_id", "instance_id", "trackId", "trackingId", "personId", "bodyId", "UserID", "userId"),
+    *(
+        "track",
+        "person",
+        "subject",
+        "individual",
+        "player",
+        "athlete",
+        "user",
+        "body",
+        "pid",
+        "tid",
+        "id",
+        "ID",
+        "idx",
+    ),
+)
+NAME_LISTS = ("keypoint_id2name", "keypoint_name2id", "joint_names", "keypoint_names", "node_names", "landmark_names")
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 _LOOK = 2**20
 
@@ -123,7 +153,29 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
     if key and all(frame.stamp is None for frame in frames):
         shown = next(frame[key] for frame in listed if isinstance(frame, dict) and key in frame)
         note(path, key, f"time stamps such as {str(shown)[:40]!r} are not understood, so they place no frame.")
+    _note_unread_moments(path, listed, frames)
     return _joined(frames, listed), replace(facts, stamps=key)
+
+
+def _note_unread_moments(path: Path, listed: list[Any], frames: list[Frame]) -> None:
+    """Numbers that ascend from entry to entry, other than one by one, where no known number or time places frames."""
+    if any(frame.number is not None or frame.stamp is not None for frame in frames):
+        return
+    entries = listed[0] if len(listed) == 1 and isinstance(listed[0], list) else listed
+    if len(entries) < 3 or not all(isinstance(entry, dict) for entry in entries):
+        return
+    for key in entries[0]:
+        values = [entry.get(key) for entry in entries]
+        if key in TRACKS or not all(is_number(value) for value in values):
+            continue
+        steps = {later - earlier for earlier, later in pairwise(values)}
+        if min(steps) > 0 and steps != {1}:
+            fix = 'rename it to "frame" or "timestamp" if it says when'
+            note(
+                path,
+                key[:40],
+                f"ascends from entry to entry ({values[0]:g}, {values[1]:g}, ...) but is not read; {fix}.",
+            )
 
 
 def _parsed(path: Path, value: Any) -> Any:
@@ -185,11 +237,12 @@ def keyed_by_frame(content: dict[str, Any]) -> bool:
 
 def with_key(name: str, frame: Any) -> Any:
     """A frame of an object with frames by number, with its number."""
-    number = number_in(name, 0)
+    number, seconds = number_in(name, 0), re.fullmatch(r"\d+\.\d+", name)
+    moment: dict[str, Any] = {"time": float(name)} if seconds else {"frame": number}
     if isinstance(frame, list):
-        return {"frame": number, "people": frame}
+        return {**moment, "people": frame}
     stated = isinstance(frame, dict) and any(key in frame for key in (*NUMBERS, *STAMPS))
-    return frame if stated or not isinstance(frame, dict) else {"frame": number, **frame}
+    return frame if stated or not isinstance(frame, dict) else {**moment, **frame}
 
 
 def facts_of(content: dict[str, Any]) -> Facts:
@@ -201,8 +254,10 @@ def facts_of(content: dict[str, Any]) -> Facts:
         next((every[key] for key in keys if type(every.get(key)) is int and 0 < every[key] < 1e9), None)
         for keys in (("width", "image_width", "frame_width"), ("height", "image_height", "frame_height"))
     )
-    names = every.get("keypoint_id2name", every.get("joint_names", every.get("keypoint_names")))
-    if isinstance(names, dict):
+    names = next((every[key] for key in NAME_LISTS if every.get(key)), None)
+    if isinstance(names, dict) and all(type(number) is int for number in names.values()):  # keypoint_name2id
+        names = sorted(names, key=names.__getitem__)
+    elif isinstance(names, dict):
         names = [names[key] for key in sorted(names, key=lambda key: number_in(key, 0))]
     listed = names if isinstance(names, list) else []
     whole = 0 < len(listed) <= MAX_JOINTS and all(isinstance(name, str) for name in listed)
@@ -278,17 +333,12 @@ def _stamp(frame: dict[str, Any]) -> float | None:
 
 
 def _stamp_of_text(text: str) -> float | None:
-    """A number, or a date and time in seconds."""
-    try:
-        if text.isascii() and text.isdigit() and len(text) < 20:
-            return int(text)
-        return (
-            float(text)
-            if len(text) < 30 and re.fullmatch(r"[0-9.]+", text)
-            else datetime.fromisoformat(text).timestamp()
-        )
-    except (ValueError, OverflowError):
-        return None
+    """A number, or a date and time, or a time of day, in seconds."""
+    if text.isascii() and text.isdigit() and len(text) < 20:
+        return int(text)
+    if len(text) < 30 and re.fullmatch(r"\d{1,20}\.\d*", text):
+        return float(text)
+    return clock_seconds(text)
 
 
 def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:

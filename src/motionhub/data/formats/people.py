@@ -3,6 +3,7 @@
 `frames.py` says what a frame is, and `persons.py` what a person is.
 """
 
+import warnings
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -11,16 +12,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
-from motionhub.data.formats.detections import Detection, NumberedFrames, body_parts, clip_of, frame_positions, step_of
+from motionhub.data.formats.detections import (
+    MAX_PEOPLE,
+    Detection,
+    NumberedFrames,
+    body_parts,
+    clip_of,
+    frame_positions,
+    step_of,
+)
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import beside, grouped, recording_keys, recordings
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact, layout_of_names
 from motionhub.data.formats.frames import POINTS_3D, Facts, Frame, frames_in, load_document
-from motionhub.data.formats.persons import Person, Program, filled, people_in
+from motionhub.data.formats.persons import Person, Program, each_of, filled, kind_of, people_in
 from motionhub.skeletons.joint_names import own_names
 from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# So many people in a row who overlap are one person in as many frames; how close, as a fraction of the body.
+_MANY, _CLOSE = 8, 0.15
 
 
 class Places(NamedTuple):
@@ -65,6 +78,7 @@ def clip_of_frames(
     if options.layout is not None:
         layout = options.layout_of(path)
         program = replace(program, joints=(layout.num_joints, layout.num_file_joints or layout.num_joints))
+    frames = _in_time(path, frames, program)
     places = places_of(path, frames, facts, options)
     placed: list[list[Person]] = [[] for _ in range(max(places.positions) + 1)]
     for position, frame in zip(places.positions, frames, strict=True):
@@ -75,12 +89,53 @@ def clip_of_frames(
     )
 
 
+def _in_time(path: Path, frames: list[Frame], program: Program) -> list[Frame]:
+    """The people of the only frame as frames, where each covers the one before: one person, moving.
+
+    Raises ValueError where they do not, but their numbers repeat: nothing says then what a frame is.
+    """
+    if len(frames) != 1 or frames[0].number is not None or frames[0].stamp is not None:
+        return frames
+    entries = [each for entry in frames[0].people for each in (each_of(entry, program) if type(entry) is dict else ())]
+    if len(entries) < _MANY:
+        return frames
+    alone = [Frame(f"entry {row}", [entry]) for row, entry in enumerate(entries)]
+    people = [person for frame in alone[:MAX_PEOPLE] for person in people_in(path, frame, program)]
+    if _is_one_in_motion(people):
+        text = f"{len(entries)} entries without frame numbers, each close to the one before"
+        note(path, "frames", f"{text}: read as frames of one person; give each entry its frame if they are people.")
+        return alone
+    tracks = [person.track for person in people if person.track is not None]
+    if len({*tracks}) < len(tracks):
+        reason = f"{len(entries)} people, whose numbers repeat, and no number or time of a frame"
+        raise bad_file(
+            path, "frames", f'{reason}; give each entry its "frame", or make a list of people for each frame.'
+        )
+    return frames
+
+
+def _is_one_in_motion(people: list[Person]) -> bool:
+    """Whether each person lies on the one before, within a fraction of the body."""
+    people = [person for person in people if np.isfinite(person.points).any()]
+    if len(people) < _MANY or len({person.points.shape for person in people}) > 1:
+        return False
+    points = np.stack([person.points for person in people])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # joints that nobody has
+        moved = np.nanmedian(np.linalg.norm(np.diff(points, axis=0), axis=-1), axis=1)
+        size = np.nanmedian(np.nanmax(points, axis=1) - np.nanmin(points, axis=1), axis=0).max()
+    return bool((moved < _CLOSE * size).mean() > 0.9)
+
+
 def _note_left_out(path: Path, frames: list[Frame], program: Program) -> None:
     """Entries without keypoints, and 3-D keypoints beside those that are read."""
     entries = [entry for frame in frames for entry in frame.people if isinstance(entry, dict)]
     without = sum(not any(key in entry for key in (*program.points, *POINTS_3D)) for entry in entries)
     if 0 < without < len(entries):
         note(path, "frames", f"{without} of {len(entries)} entries have no keypoints and are left out.")
+    kinds = [name for name in dict.fromkeys(kind_of(entry) for entry in entries) if name]
+    if len(kinds) > 1:
+        note(path, "classes", f"people of {', '.join(kinds[:6])} are all read; remove the entries of other classes.")
     flat = next((key for key in program.points if any(entry.get(key) for entry in entries)), "")
     deep = next((key for key in POINTS_3D if any(entry.get(key) for entry in entries)), "")
     if flat and deep and flat not in POINTS_3D:

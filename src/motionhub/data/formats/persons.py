@@ -14,32 +14,13 @@ import numpy as np
 from motionhub.data.formats.detections import MAX_PEOPLE
 from motionhub.data.formats.files import bad_file, nan_at_origin, number_array
 from motionhub.data.formats.format import ReadOptions, is_number
-from motionhub.data.formats.frames import POINTS, POINTS_3D, Frame, has_arrays
+from motionhub.data.formats.frames import POINTS, POINTS_3D, TRACKS, Frame, has_arrays
 from motionhub.skeletons.layout import MAX_JOINTS
 
 
 SCORES = (
     *("keypoint_scores", "keypoints_scores", "keypoint_confidence", "keypoint_confidences", "keypoints_confidence"),
     *("keypoints_conf", "scores", "visible", "conf", "confidence", "confidences", "visibility", "score"),
-)
-TRACKS = (
-    *("track_id", "tracking_id", "person_id", "personID", "body_id", "subject_id", "individual_id", "player_id"),
-    *("skeleton_id", "user_id", "instance_id", "trackId", "trackingId", "personId", "bodyId", "UserID", "userId"),
-    *(
-        "track",
-        "person",
-        "subject",
-        "individual",
-        "player",
-        "athlete",
-        "user",
-        "body",
-        "pid",
-        "tid",
-        "id",
-        "ID",
-        "idx",
-    ),
 )
 NAMES = ("name", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
 PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
@@ -95,14 +76,14 @@ def people_in(path: Path, frame: Frame, program: Program) -> list[Person]:
         place = f"{frame.place}, person {row}"
         if isinstance(entry, dict) and isinstance(entry.get("pose"), dict):  # ml5.js
             entry = entry["pose"]
-        for part in _each(entry, program) if isinstance(entry, dict) else [entry]:
+        for part in each_of(entry, program) if isinstance(entry, dict) else [entry]:
             person = person_of(path, place, part, program)
             if person is not None:
                 people.append(person)
     return people
 
 
-def _each(entry: dict[str, Any], program: Program) -> Iterator[dict[str, Any]]:
+def each_of(entry: dict[str, Any], program: Program) -> Iterator[dict[str, Any]]:
     """The entry, or one for each person of its arrays (people, joints, columns)."""
     key = next((key for key in (*program.points, *POINTS_3D) if entry.get(key)), None)
     values = None if key is None else entry[key]
@@ -250,6 +231,14 @@ def _scores(path: Path, place: str, entry: dict[str, Any], joints: int) -> np.nd
         elif key.startswith("keypoint"):
             raise bad_file(path, f"{place}.{key}", f"expected {joints} numbers, one for each joint, got {len(value)}.")
     return None
+
+
+def kind_of(entry: dict[str, Any]) -> str:
+    """The class that a detector states of a person, or ""."""
+    for key in ("name", "class_name", "category_name", "class", "class_id", "category_id", "label"):
+        if isinstance(entry.get(key), str | int) and not isinstance(entry[key], bool):
+            return str(entry[key])[:40] if isinstance(entry[key], str) else f"{key} {entry[key]}"
+    return ""
 
 
 def track_of(entry: dict[str, Any]) -> int | str | None:

@@ -36,7 +36,8 @@ _ROTATIONS = (
     (("pose",), ("trans", "transl")),
     (("smpl_thetas",), ("cam_trans",)),
 )
-_RATES = ("mocap_framerate", "mocap_frame_rate")
+# The first two are of AMASS, which is z up.
+_RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
 _KIND = "surface_model_type"
 # Dicts inside which some programs keep the parameters.
 _INSIDE = ("smpl", "smpl_params_global", "smplx")
@@ -110,7 +111,7 @@ def _of_archive(path: Path, content: bytes, options: ReadOptions) -> SkeletonSeq
     if stated is not None and (stated.size != 1 or not 0 < stated.ravel()[0] < 1e6):
         raise bad_file(path, str(rate), f"expected one positive number, got {stated.ravel()[:4].tolist()}.")
     fps = None if stated is None else float(stated.ravel()[0])
-    return _parameters(path, present, options, fps=fps, up=None if fps is None else "z")
+    return _parameters(path, present, options, fps=fps, up="z" if rate in _RATES[:2] else None)
 
 
 def _motion_x(path: Path, content: bytes) -> dict[str, np.ndarray]:

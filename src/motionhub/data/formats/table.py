@@ -10,12 +10,13 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from motionhub.data.formats.cells import MISSING, Row, numbers, rows_of_cells, separator_of, text_lines
-from motionhub.data.formats.columns import Columns, by_person, columns_of
+from motionhub.data.formats.columns import OF_PERSON, Columns, by_person, columns_of
 from motionhub.data.formats.detections import Detection, Frames, clip_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note
 from motionhub.data.formats.format import (
@@ -66,6 +67,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         options = replace(options, fps=options.fps_of(path, rate))
     _state(path, names, columns)
     rows = _rows(path, columns, lines, start)
+    _note_unread_moments(path, names, columns, rows)
     clips = []
     for group in recordings(path, columns, rows):
         clips.append(_clip(path, names, columns, group, options))
@@ -85,8 +87,21 @@ def _header(lines: Sequence[str]) -> tuple[int, list[str], float | None]:
                 continue
             return row + 1, names, rate
         if plain:
-            return row + 1, _cells(line), rate
+            names, below = _cells(line), _cells(lines[row + 1]) if row + 1 < len(lines) else []
+            axes = [cell.lower() for cell in below if cell]
+            if columns_of(names) is None and {"x", "y"} <= {*axes} and columns_of(joined := _joined(names, below)):
+                return row + 2, joined, rate
+            return row + 1, names, rate
     return 1, [], rate
+
+
+def _joined(names: list[str], axes: list[str]) -> list[str]:
+    """The names of two lines: joints, perhaps only above their first column, and below them x, y, ..."""
+    found, last = [], ""
+    for place, axis in enumerate(axes):
+        last = (names[place] if place < len(names) else "") or last
+        found.append(f"{last}_{axis}" if axis else last)
+    return found
 
 
 def number_or_none(text: str) -> float | None:
@@ -124,6 +139,23 @@ def _state(path: Path, names: list[str], columns: Columns) -> None:
         raise bad_file(path, "columns", f"expected one unit in the names of the columns, got {list(columns.units)}.")
 
 
+def _note_unread_moments(path: Path, names: list[str], columns: Columns, rows: list[Row]) -> None:
+    """Numbers that ascend from row to row, other than one by one, in a table without frames and times."""
+    if columns.frame is not None or columns.time is not None or columns.joint is not None or len(rows) < 3:
+        return
+    read = {*columns.coordinates, *columns.special}
+    for column, name in enumerate(names):
+        if column in read or name in columns.doubtful or any(len(cells) <= column for _, cells in rows):
+            continue
+        try:
+            steps = {float(later[column]) - float(cells[column]) for (_, cells), (_, later) in pairwise(rows)}
+        except ValueError:
+            continue
+        if min(steps) > 0 and steps != {1.0}:
+            text = f"column {column + 1} ({name or 'without a name'}) ascends from row to row but is not read"
+            note(path, "columns", f'{text}; rename it to "frame" or "time" if it says when.')
+
+
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
@@ -149,6 +181,9 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     joints, joint_of = list(columns.values), None
     groups = by_person(columns.values) if columns.joint is None and columns.person is None else None
     if groups is not None:
+        if not all(map(OF_PERSON.fullmatch, columns.values)):
+            who = _listed([name or "without a name" for name in groups])
+            note(path, "columns", f"the names of the columns are of {len(groups)} people: {who}.")
         people, person_of = list(groups), np.zeros(len(rows), np.int64)
         joints = list(dict.fromkeys(joint for group in groups.values() for joint in group))
     elif columns.joint is not None:
@@ -180,6 +215,8 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
 
 def _up(path: Path, layout: SkeletonLayout, points: np.ndarray, unit: str) -> str | None:
     """The axis along which bodies in units of length stand; a table does not state it."""
+    if points.shape[-1] == 2:
+        return "-y" if unit in ("pixel", "normalised") else None
     if points.shape[-1] != 3 or FILE_UNITS[unit][0] != "metre":
         return None
     up = up_of(path, layout.joints, points, None)
