@@ -15,8 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, nan_at_origin, read_bytes
-from motionhub.data.formats.format import FILE_UNITS, MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.files import bad_file, nan_at_origin, note, read_bytes
+from motionhub.data.formats.format import (
+    FILE_UNITS,
+    HOLISTIC,
+    MAX_VALUES,
+    Format,
+    ReadOptions,
+    checked_size,
+    layout_in_file,
+)
 from motionhub.data.formats.plain_pickle import load_pickled, plain
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
@@ -55,9 +63,14 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         arrays: dict[str, np.ndarray] = {"keypoints": array_of(path, "array", content)}
     else:
         arrays = archive_of(path, content, {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS})
+    if [*arrays] == [_UNNAMED]:  # numpy.savez(path, array)
+        arrays = {"keypoints": archive_of(path, content, {_UNNAMED})[_UNNAMED]}
+    return [clip_of_arrays(path, arrays, options)]
+
+
+def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptions) -> SkeletonSequence:
+    """The clip of the arrays of an archive, as `read` has it."""
     key = next((key for key in KEYPOINT_KEYS if key in arrays), None)
-    if key is None and [*arrays] == [_UNNAMED]:  # numpy.savez(path, array)
-        key, arrays = _UNNAMED, archive_of(path, content, {_UNNAMED})
     if key is None:
         raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
     points = _keypoints(path, key, arrays[key])
@@ -74,6 +87,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if "track_ids" not in arrays:
         _check_axes(path, key, points, unit)
     points = nan_at_origin(points) if ssta else points
+    points = _body_of_holistic(path, points, options)
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
     assumed = "coco-17" if ssta else None
@@ -81,7 +95,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     up = _text(path, arrays, "up")
     if up is None and layout.name == "humanml3d-22":  # as the dataset has them
         up = "y"
-    clip = options.sequence(
+    return options.sequence(
         path,
         points,
         layout,
@@ -92,7 +106,6 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         track_ids=None if tracks is None else tuple(tracks),
         up=up,
     )
-    return [clip]
 
 
 def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
@@ -190,6 +203,14 @@ def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
         raise bad_file(path, key, f"expected shape {expected}, got {points.shape}{_reshape(points.shape)}.")
     checked_size(path, *points.shape)
     return points
+
+
+def _body_of_holistic(path: Path, points: np.ndarray, options: ReadOptions) -> np.ndarray:
+    """The body of MediaPipe Holistic (FreeMoCap saves 553 points) where the caller says that it is MediaPipe's."""
+    if options.layout is None or points.shape[-2] not in HOLISTIC or options.layout_of(path).name != "mediapipe-33":
+        return points
+    note(path, "joints", f"the first 33 of {points.shape[-2]} are the body of MediaPipe; face and hands are left out.")
+    return points[..., :33, :]
 
 
 def _has_score(points: np.ndarray, unit: str) -> bool:

@@ -16,7 +16,7 @@ TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 # The shortest and longest plausible time between two frames, in seconds.
 _SHORTEST, _LONGEST = 1e-3, 3.0
 # Of a frame; cameras are late by less.
-_UNEVEN = 0.5
+_UNEVEN = 0.25
 # The rate of the caller may differ by this much from the one of the time stamps.
 _TOLERANCE = 0.05
 # Of a frame; stamps that fit an even rate so well state it, and are not rounded to a whole one.

@@ -74,7 +74,7 @@ TRACKS = (
         "idx",
     ),
 )
-NAME_LISTS = ("keypoint_id2name", "keypoint_name2id", "joint_names", "keypoint_names", "node_names", "landmark_names")
+NAME_LISTS = ("keypoint_id2name", "keypoint_name2id", "joint_names", "keypoint_names", "jointNames", "landmark_names")
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 _LOOK = 2**20
 

@@ -15,7 +15,13 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Its lifted keypoints are metres, z up, the lowest joint at z = 0.
-PROGRAM = Program(layouts={17: "coco-17", 26: "halpe-26", 133: "coco-wholebody-133"}, unit="metre", up="z")
+# The first 70 of 308 keypoints (Sapiens) are those of mhr-70.
+PROGRAM = Program(
+    layouts={17: "coco-17", 26: "halpe-26", 70: "mhr-70", 133: "coco-wholebody-133"},
+    unit="metre",
+    up="z",
+    first={308: 70},
+)
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

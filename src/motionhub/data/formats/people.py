@@ -34,6 +34,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # So many people in a row who overlap are one person in as many frames; how close, as a fraction of the body.
 _MANY, _CLOSE = 8, 0.15
+# Coordinates of images are larger.
+_METRES = 10.0
 
 
 class Places(NamedTuple):
@@ -80,13 +82,28 @@ def clip_of_frames(
         program = replace(program, joints=(layout.num_joints, layout.num_file_joints or layout.num_joints))
     frames = _in_time(path, frames, program)
     places = places_of(path, frames, facts, options)
+    people = [people_in(path, frame, program) for frame in frames]
+    if not program.three and not program.flat and _has_depths(people):
+        note(path, "keypoints", "the third column is no score (values below 0 or above 1): read as x, y, z.")
+        program = replace(program, three=True)
+        people = [people_in(path, frame, program) for frame in frames]
     placed: list[list[Person]] = [[] for _ in range(max(places.positions) + 1)]
-    for position, frame in zip(places.positions, frames, strict=True):
-        placed[position].extend(people_in(path, frame, program))
+    for position, found in zip(places.positions, people, strict=True):
+        placed[position].extend(found)
     _note_left_out(path, frames, program)
     return clip_of_people(
         path, placed, replace(facts, fps=facts.fps or places.rate, step=places.step), options, program
     )
+
+
+def _has_depths(people: list[list[Person]]) -> bool:
+    """Whether the scores are no scores: below 0, or above 1 beside coordinates of metres."""
+    found = [person for row in people for person in row if person.scores is not None and person.points.shape[1] == 2]
+    if not found:
+        return False
+    scores = np.concatenate([person.scores for person in found if person.scores is not None])
+    reach = np.nanmax(np.abs(np.concatenate([person.points for person in found])), initial=0.0)
+    return bool(scores.min() < 0 or (scores.max() > 1 and reach < _METRES))
 
 
 def _in_time(path: Path, frames: list[Frame], program: Program) -> list[Frame]:

@@ -21,8 +21,9 @@ from motionhub.skeletons.layout import MAX_JOINTS
 SCORES = (
     *("keypoint_scores", "keypoints_scores", "keypoint_confidence", "keypoint_confidences", "keypoints_confidence"),
     *("keypoints_conf", "scores", "visible", "conf", "confidence", "confidences", "visibility", "score"),
+    *("inFrameLikelihood", "likelihood"),
 )
-NAMES = ("name", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
+NAMES = ("name", "landmarkType", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
 PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
 
 
@@ -169,7 +170,8 @@ def _columns(
         return np.stack(axes, axis=-1), None, scored, len(axes)
     names = None
     if isinstance(value, dict):
-        names, value = tuple(value), list(value.values())
+        names = tuple(str(program.joint_types.get(name, name)) for name in value)
+        value = list(value.values())
     if not isinstance(value, list) or not value or len(value) > 4 * MAX_JOINTS:
         raise bad_file(path, place, f"expected a list of keypoints, got {type(value).__name__}.")
     scored, axes_named = None, False

@@ -21,6 +21,7 @@ from motionhub.data.formats.detections import Detection, Frames, clip_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note
 from motionhub.data.formats.format import (
     FILE_UNITS,
+    HOLISTIC,
     Format,
     ReadOptions,
     UnstatedFact,
@@ -38,8 +39,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 _RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
 # Coordinates that programs write for a joint they did not find.
 _SENTINELS = (-999.0, -9999.0, -99999.0)
-# Landmarks of MediaPipe Holistic: the body first, the face (468, or 478 with irises), and one hand or both.
-_HOLISTIC = {33 + face + hands for face in (0, 468, 478) for hands in (0, 21, 42)} - {33}
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
@@ -181,7 +180,7 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     joints, joint_of = list(columns.values), None
     groups = by_person(columns.values) if columns.joint is None and columns.person is None else None
     if groups is not None:
-        if not all(map(OF_PERSON.fullmatch, columns.values)):
+        if not any(map(OF_PERSON.fullmatch, names)):
             who = _listed([name or "without a name" for name in groups])
             note(path, "columns", f"the names of the columns are of {len(groups)} people: {who}.")
         people, person_of = list(groups), np.zeros(len(rows), np.int64)
@@ -313,7 +312,7 @@ def _layout(path: Path, joints: list[str], options: ReadOptions) -> tuple[Skelet
         known = f"it has {len(joints)} numbered joints; known layouts of as many: {', '.join(same) or 'none'}"
         reason = f"the file does not state it; {known}; call {call} with the true one."
         raise UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
-    if options.layout_of(path).joints == LAYOUTS["mediapipe-33"].joints and len(counted) in _HOLISTIC:
+    if options.layout_of(path).joints == LAYOUTS["mediapipe-33"].joints and len(counted) in HOLISTIC:
         note(path, "joints", f"the first 33 of {len(counted)} are the body of MediaPipe; face and hands are left out.")
         counted = counted[:33]
     layout, order = layout_of_names(path, counted, options)
