@@ -13,6 +13,7 @@ from typing import Any
 import joblib
 import numpy as np
 import scipy.io
+import torch
 from mocap_samples import MOCAP
 
 from motionhub.data.datasets.precog import COLUMNS as PRECOG_COLUMNS
@@ -59,6 +60,12 @@ def _mat(**variables: Any) -> bytes:
 def _npz(**arrays: Any) -> bytes:
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def _tensor(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    torch.save(torch.tensor(array), stream)
     return stream.getvalue()
 
 
@@ -477,6 +484,25 @@ def samples() -> dict[str, list[Sample]]:
                 ),
             )
         ],
+        "phones": [
+            _one(
+                "vision.json",
+                _json(
+                    [
+                        {
+                            "timestamp": n / 30,
+                            "joints": {
+                                f"{side}_{part}_joint": {"x": 0.1 * n, "y": 0.5, "confidence": 0.5}
+                                for side in ("left", "right")
+                                for part in ("upLeg", "leg", "foot")
+                            },
+                        }
+                        for n in range(FRAMES)
+                    ]
+                ),
+            )
+        ],
+        "torch": [_one("clip.pt", _tensor(points(17, 2)), **PIXELS)],
         "easymocap": [
             Sample(
                 "keypoints3d",
