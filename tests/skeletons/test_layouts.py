@@ -72,8 +72,9 @@ ORDERS = {
     "smplx-55": SMPL,
     "humanml3d-22": SMPL,
     "smpl-24": f"{SMPL} left_hand right_hand",
-    "kit-21": "mid_hip spine chest neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist "
-    "left_hip left_knee left_ankle left_foot left_big_toe right_hip right_knee right_ankle right_foot right_big_toe",
+    "kit-21": "mid_hip spine chest neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow "
+    "right_wrist left_hip left_knee left_ankle left_foot left_big_toe right_hip right_knee right_ankle right_foot "
+    "right_big_toe",
     "aist-17": COCO,
     "halpe-26": f"{COCO} head neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel "
     "right_heel",

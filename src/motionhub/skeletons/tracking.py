@@ -16,6 +16,7 @@ from motionhub.geometry.boxes import bounds
 TOLERANCE = 0.15
 TOLERANCE_GROWTH = 0.1  # per frame without a detection
 MIN_LIKENESS = 0.1  # lower is another person: about two tolerances away
+_NOTHING = 1e-9  # of a likeness
 VELOCITY_FRAMES = 8  # over which the velocity is measured
 _FIRST_RUN, _LONGEST_RUN = 64, 4096  # frames with one person that are tracked at once
 _MOST_AT_ONCE = 2**21  # numbers
@@ -115,6 +116,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
     frame, run = 0, _FIRST_RUN
     while frame < len(frames):
         here = frame - people.frame <= max_gap + 1
+        here &= (people.size > 0) | (people.frame == frame - 1)  # one joint has no size: it is found at its place only
         if not here.all():
             people.keep(np.flatnonzero(here))
         length = _alone(people, frames, frame, run)
@@ -192,7 +194,10 @@ def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.n
     from scipy.optimize import linear_sum_assignment
 
     likeness = _likeness(people, detections, frame)
-    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    near = likeness > _NOTHING
+    some, seen = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))  # the others are slow, and nobody
+    places = linear_sum_assignment(likeness[np.ix_(some, seen)], maximize=True)
+    rows, columns = some[places[0]], seen[places[1]]
     alike = likeness[rows, columns] >= MIN_LIKENESS
     return rows[alike], columns[alike]
 
