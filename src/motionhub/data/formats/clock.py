@@ -92,9 +92,19 @@ def place_stamps(path: Path, seconds: np.ndarray, options: ReadOptions) -> tuple
 
 
 def _counted(seconds: np.ndarray) -> np.ndarray:
-    """Frames since the first time stamp, at the rate of the shortest usual step; stamps may come early or late."""
+    """Frames since the first time stamp, which may come early or late.
+
+    At the usual step where the stamps fit it; else, as where most frames are absent, at the shortest usual step.
+    """
     steps = np.diff(seconds)
-    step = float(np.mean(steps[steps <= 1.5 * np.quantile(steps, 0.3)]))
+    usual = _at_step(seconds, float(np.mean(steps[steps <= 1.5 * np.median(steps)])))
+    even = (seconds - seconds[0]) * usual[-1] / (seconds[-1] - seconds[0])
+    if np.abs(even - usual).max() <= _UNEVEN:
+        return usual
+    return _at_step(seconds, float(np.mean(steps[steps <= 1.5 * np.quantile(steps, 0.3)])))
+
+
+def _at_step(seconds: np.ndarray, step: float) -> np.ndarray:
     positions, on_time = [0], float(seconds[0])
     for now in seconds[1:].tolist():
         count = min(max(round((now - on_time) / step), 1), 2 * _MOST_MISSING)

@@ -313,9 +313,8 @@ def by_person(values: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
 
     Without a number they are of the first one, if others have one. All people have the same joints.
     """
-    found: list[tuple[str, str] | None] = [
-        named.groups() if (named := OF_PERSON.fullmatch(n)) else None for n in values
-    ]  # type: ignore[misc]
+    named = [OF_PERSON.fullmatch(name) for name in values]
+    found = [None if each is None else (each[1], each[2]) for each in named]
     if not any(found):
         found = [_known_part(name) for name in values]
         if not all(found):
@@ -326,7 +325,7 @@ def by_person(values: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
         people.setdefault(who, {})[joint] = columns
     same = {frozenset(joints) for joints in people.values()}
     several = len(people) > 1 and len(same) == 1 and len(next(iter(same))) >= _FEWEST_JOINTS
-    return people if several or all(named) else None
+    return people if several or (people and all(named)) else None
 
 
 def _known_part(name: str) -> tuple[str, str] | None:

@@ -74,7 +74,15 @@ TRACKS = (
         "idx",
     ),
 )
-NAME_LISTS = ("keypoint_id2name", "keypoint_name2id", "joint_names", "keypoint_names", "jointNames", "landmark_names")
+NAME_LISTS = (
+    "keypoint_id2name",
+    "keypoint_name2id",
+    "joint_names",
+    "keypoint_names",
+    "jointNames",
+    "landmark_names",
+    "keypoints",
+)
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 _LOOK = 2**20
 
@@ -130,11 +138,16 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
     """
     content = _parsed(path, content)
     facts = facts_of(content) if isinstance(content, dict) else Facts()
+    if isinstance(content, dict):
+        _note_strides(path, content)
     listed = content
     if isinstance(content, dict):
         key = _frames_key(content)
         if key is not None:
             listed = content[key]
+        elif _keyed_by_person(content):
+            note(path, "frames", f"the keys {list(content)[:4]} are read as people, whose entries state their frames.")
+            listed = [{"track_id": name, **entry} for name, entries in content.items() for entry in entries]
         elif keyed_by_frame(content):
             listed = [with_key(name, frame) for name, frame in content.items()]
         else:
@@ -155,6 +168,31 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         note(path, key, f"time stamps such as {str(shown)[:40]!r} are not understood, so they place no frame.")
     _note_unread_moments(path, listed, frames)
     return _joined(frames, listed), replace(facts, stamps=key)
+
+
+_STRIDE = re.compile(r"(frame|sampl|sub)\w*(stride|skip|step|interval)|stride|sample_?rate|every_?n", re.IGNORECASE)
+
+
+def _note_strides(path: Path, content: dict[str, Any]) -> None:
+    """Facts that say that frames of the video were left out; they may or may not be in the rate."""
+    for key, value in content.items():
+        if _STRIDE.fullmatch(key) and is_number(value) and value not in (0, 1):
+            fix = "if the entries are every such frame of the video, give each its frame, or divide fps by it"
+            note(path, key[:40], f"{value:g} is not read: {fix}.")
+
+
+def _keyed_by_person(content: dict[str, Any]) -> bool:
+    """Whether the values are lists of people who state different frames or times."""
+    lists = [value for value in content.values() if isinstance(value, list)]
+    if not lists or len(lists) < len(content) or not all(lists):
+        return False
+    for entries in lists:
+        if not all(map(_is_person, entries)):
+            return False
+        moments = {moment_of(entry) for entry in entries}
+        if len(moments) < len(entries) or (None, None) in moments or len(entries) < 2:
+            return False
+    return True
 
 
 def _note_unread_moments(path: Path, listed: list[Any], frames: list[Frame]) -> None:

@@ -25,7 +25,7 @@ from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import beside, grouped, recording_keys, recordings
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact, layout_of_names
 from motionhub.data.formats.frames import POINTS_3D, Facts, Frame, frames_in, load_document
-from motionhub.data.formats.persons import Person, Program, each_of, filled, kind_of, people_in
+from motionhub.data.formats.persons import Person, Program, each_of, filled, kind_of, people_in, people_of
 from motionhub.skeletons.joint_names import own_names
 from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
@@ -82,11 +82,11 @@ def clip_of_frames(
         program = replace(program, joints=(layout.num_joints, layout.num_file_joints or layout.num_joints))
     frames = _in_time(path, frames, program)
     places = places_of(path, frames, facts, options)
-    people = [people_in(path, frame, program) for frame in frames]
+    people = people_of(path, frames, program)
     if not program.three and not program.flat and _has_depths(people):
         note(path, "keypoints", "the third column is no score (values below 0 or above 1): read as x, y, z.")
         program = replace(program, three=True)
-        people = [people_in(path, frame, program) for frame in frames]
+        people = people_of(path, frames, program)
     placed: list[list[Person]] = [[] for _ in range(max(places.positions) + 1)]
     for position, found in zip(places.positions, people, strict=True):
         placed[position].extend(found)
@@ -113,7 +113,11 @@ def _in_time(path: Path, frames: list[Frame], program: Program) -> list[Frame]:
     """
     if len(frames) != 1 or frames[0].number is not None or frames[0].stamp is not None:
         return frames
-    entries = [each for entry in frames[0].people for each in (each_of(entry, program) if type(entry) is dict else ())]
+    parts = [[*each_of(entry, program)] for entry in frames[0].people if isinstance(entry, dict)]
+    lengths = {len(part) for part in parts}
+    if len(parts) > 1 and len(lengths) == 1 and lengths.pop() >= _MANY:  # people with an array over time each
+        return _over_time(path, parts, program)
+    entries = [each for part in parts for each in part]
     if len(entries) < _MANY:
         return frames
     alone = [Frame(f"entry {row}", [entry]) for row, entry in enumerate(entries)]
@@ -129,6 +133,16 @@ def _in_time(path: Path, frames: list[Frame], program: Program) -> list[Frame]:
             path, "frames", f'{reason}; give each entry its "frame", or make a list of people for each frame.'
         )
     return frames
+
+
+def _over_time(path: Path, parts: list[list[dict[str, Any]]], program: Program) -> list[Frame]:
+    """Frames of the people in `parts`, each with an entry for every frame. Raises ValueError for other arrays."""
+    for part in parts:
+        if not _is_one_in_motion(people_in(path, Frame("frame 0", [*part[:MAX_PEOPLE]]), program)):
+            reason = f"{len(parts)} entries with arrays of {len(part)} people or frames"
+            raise bad_file(path, "frames", f"{reason}, which are not clear; make a list of people for each frame.")
+    note(path, "frames", f"{len(parts)} entries with arrays of {len(parts[0])}: read as people over time.")
+    return [Frame(f"row {row}", list(people)) for row, people in enumerate(zip(*parts, strict=True))]
 
 
 def _is_one_in_motion(people: list[Person]) -> bool:
@@ -245,7 +259,8 @@ def _layout(
     known = facts.layout and LAYOUTS.get(facts.layout)
     stated = known if known and known.fits(count) else None
     if stated is None and facts.names is not None and len(facts.names) == count:
-        layout, order = layout_of_names(path, list(facts.names), options)
+        names = [program.joint_types.get(name, name) for name in facts.names]
+        layout, order = layout_of_names(path, names, options)
         return layout, [(p.points[order], p.scores if p.scores is None else p.scores[order]) for p in people]
     layout = options.layout_of(path, stated, assumed=program.layouts.get(count), joints=count)
     if not layout.fits(count):

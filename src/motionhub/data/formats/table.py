@@ -39,6 +39,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 _RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
 # Coordinates that programs write for a joint they did not find.
 _SENTINELS = (-999.0, -9999.0, -99999.0)
+_RATES = ("fps", "frame_rate", "framerate", "frame rate")
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
@@ -67,6 +68,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     _state(path, names, columns)
     rows = _rows(path, columns, lines, start)
     _note_unread_moments(path, names, columns, rows)
+    if (stated := _stated_rate(path, names, rows)) is not None:
+        options = replace(options, fps=options.fps_of(path, stated))
     clips = []
     for group in recordings(path, columns, rows):
         clips.append(_clip(path, names, columns, group, options))
@@ -136,6 +139,22 @@ def _state(path: Path, names: list[str], columns: Columns) -> None:
         raise bad_file(path, "columns", f"these occur twice: {_listed(columns.repeated)}; {fix}, or remove them.")
     if len(columns.units) > 1:
         raise bad_file(path, "columns", f"expected one unit in the names of the columns, got {list(columns.units)}.")
+
+
+def _stated_rate(path: Path, names: list[str], rows: list[Row]) -> float | None:
+    """The rate in a column called fps, the same in all rows."""
+    column = next((at for at, name in enumerate(names) if name.lower() in _RATES), None)
+    if column is None or any(len(cells) <= column for _, cells in rows):
+        return None
+    found = {cells[column] for _, cells in rows}
+    rate = number_or_none(next(iter(found))) if len(found) == 1 else None
+    if rate is None:
+        note(
+            path,
+            "columns",
+            f"{names[column]!r} is not one rate for all rows ({sorted(found)[:3]}), so it is not read.",
+        )
+    return rate
 
 
 def _note_unread_moments(path: Path, names: list[str], columns: Columns, rows: list[Row]) -> None:
@@ -214,8 +233,8 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
 
 def _up(path: Path, layout: SkeletonLayout, points: np.ndarray, unit: str) -> str | None:
     """The axis along which bodies in units of length stand; a table does not state it."""
-    if points.shape[-1] == 2:
-        return "-y" if unit in ("pixel", "normalised") else None
+    if unit in ("pixel", "normalised"):
+        return "-y"
     if points.shape[-1] != 3 or FILE_UNITS[unit][0] != "metre":
         return None
     up = up_of(path, layout.joints, points, None)
