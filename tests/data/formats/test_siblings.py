@@ -302,3 +302,44 @@ def test_the_rate_of_rotations_is_read_by_its_usual_names(tmp_path, key):
     rotations = np.random.default_rng(0).normal(0, 0.1, (FRAMES, 72))
     np.savez(tmp_path / "clip.npz", poses=rotations, trans=np.zeros((FRAMES, 3)), **{key: 50})
     assert read(tmp_path / "clip.npz")[0].fps == 50
+
+
+def test_a_rate_in_a_column_is_read_and_compared(write):
+    head, *rows = table().splitlines()
+    text = "\n".join([f"{head},fps", *(f"{row},25" for row in rows)])
+    same(*read(write(text, "clip.csv"), unit="pixel"), fps=25)
+    assert "the file states fps 25, but fps 30 was given" in read_error(write(text, "clip.csv"), **TOLD)
+
+
+def test_a_stride_among_the_facts_of_a_document_is_noted(write):
+    content = {"fps": 30, "frame_stride": 3, "frames": [{"people": [person(row)]} for row in range(FRAMES)]}
+    with pytest.warns(FileNote, match="frame_stride: 3 is not read"):
+        same(*read(write(content, "clip.json")))
+
+
+def test_keys_whose_entries_state_frames_are_people(write):
+    content = {str(who + 1): [person(row, who, frame=row) for row in range(FRAMES)] for who in (0, 1)}
+    with pytest.warns(FileNote, match="are read as people"):
+        same(*read(write(content, "clip.json"), fps=30, layout="coco-17"), people=2)
+
+
+def test_people_with_an_array_over_time_each_are_people(write):
+    content = {"people": [{"id": who, "keypoints": PEOPLE[who].tolist()} for who in (0, 1)]}
+    with pytest.warns(FileNote, match="read as people over time"):
+        same(*read(write(content, "clip.json"), fps=30, layout="coco-17"), people=2)
+
+
+def test_a_third_column_that_is_no_score_is_a_coordinate(write):
+    body = np.random.default_rng(0).uniform(-0.9, 1.9, (17, 3)).round(3)
+    frames = [{"frame": row, "people": [{"keypoints": (body + row / 100).tolist()}]} for row in range(FRAMES)]
+    with pytest.warns(FileNote, match="read as x, y, z"):
+        (clip,) = read(write(frames, "clip.json"), fps=30, layout="coco-17", unit="metre")
+    np.testing.assert_allclose(clip.keypoints[0, 0], body, rtol=1e-6)
+
+
+@pytest.mark.parametrize("jitter", [0.001, 0.004])
+def test_cameras_that_are_early_and_late_have_the_rate_of_their_frames(write, jitter):
+    late = jitter * np.random.default_rng(0).uniform(-1, 1, FRAMES)
+    text = table(head="time", first=lambda row: f"{row / 30 + late[row] + 1:.4f}")
+    (clip,) = read(write(text, "clip.csv"), unit="pixel")
+    assert clip.num_frames == FRAMES and clip.fps == pytest.approx(30, rel=0.03)

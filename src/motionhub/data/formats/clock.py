@@ -27,11 +27,14 @@ _FOLLOW = 0.2
 _MOST_MISSING = 100_000
 
 
+_LONGEST_STAMP = 40
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 
 
 def clock_seconds(text: str) -> float | None:
     """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
+    if len(text) > _LONGEST_STAMP:
+        return None
     if clock := _CLOCK.fullmatch(text):
         return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
     if len(text) < 16 or not text[:4].isdigit() or text[4] != "-":

@@ -92,6 +92,7 @@ OF_PERSON = re.compile(
 
 # Joints of a person that others have too, where a part of the names says who.
 _FEWEST_JOINTS = 4
+_LONGEST_NAME = 200
 _SIDES = {"left", "right", "l", "r"}
 
 
@@ -278,6 +279,8 @@ def _single(name: str) -> str | None:
 
 def _part(name: str) -> tuple[str | None, str] | None:
     """The joint and the coordinate of a column; joint None for rotations and the like; None for any other column."""
+    if len(name) > _LONGEST_NAME:
+        return None
     if numbered := _NUMBERED.fullmatch(name):
         return numbered[2], _kind(numbered[1])
     if written := _PAIR.fullmatch(name) or _BRACKETED.fullmatch(name):

@@ -176,7 +176,7 @@ _STRIDE = re.compile(r"(frame|sampl|sub)\w*(stride|skip|step|interval)|stride|sa
 def _note_strides(path: Path, content: dict[str, Any]) -> None:
     """Facts that say that frames of the video were left out; they may or may not be in the rate."""
     for key, value in content.items():
-        if _STRIDE.fullmatch(key) and is_number(value) and value not in (0, 1):
+        if _STRIDE.fullmatch(key) and is_number(value) and abs(value) < 2**63 and value not in (0, 1):
             fix = "if the entries are every such frame of the video, give each its frame, or divide fps by it"
             note(path, key[:40], f"{value:g} is not read: {fix}.")
 
@@ -204,7 +204,7 @@ def _note_unread_moments(path: Path, listed: list[Any], frames: list[Frame]) -> 
         return
     for key in entries[0]:
         values = [entry.get(key) for entry in entries]
-        if key in TRACKS or not all(is_number(value) for value in values):
+        if key in TRACKS or not all(is_number(value) and abs(value) < 2**63 for value in values):
             continue
         steps = {later - earlier for earlier, later in pairwise(values)}
         if min(steps) > 0 and steps != {1}:

@@ -124,7 +124,7 @@ def _table(path: Path, name: str, objects: dict[str, Any]) -> _Table:
     except (TypeError, ValueError, KeyError, AttributeError, IndexError):
         raise bad_file(path, name, "expected columns of a table of poses, with the levels of DeepLabCut.") from None
     index = _numbers(path, objects, place, "index")
-    return columns, _numbers(path, objects, place, "values_block_0"), [[f"{frame:g}"] for frame in index.tolist()]
+    return columns, _numbers(path, objects, place, "values_block_0"), [[str(frame)] for frame in index.tolist()]
 
 
 def _unpickled(path: Path, place: str, attributes: dict[str, Any], key: str) -> Any:
@@ -146,7 +146,7 @@ def _fixed(path: Path, name: str, objects: dict[str, Any]) -> _Table:
     values = _numbers(path, objects, f"{name}/block0_values")
     depth = int(objects[name]["attributes"].get("axis1_nlevels", 0))
     if not depth:
-        return columns, values, [[f"{frame:g}"] for frame in _numbers(path, objects, f"{name}/axis1").tolist()]
+        return columns, values, [[str(frame)] for frame in _numbers(path, objects, f"{name}/axis1").tolist()]
     index = [
         _coded(path, objects, f"{name}/axis1_level{level}", f"{name}/axis1_label{level}")
         for level in range(min(depth, len(LEVELS)))

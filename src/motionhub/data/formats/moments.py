@@ -17,7 +17,7 @@ from motionhub.data.formats.format import ReadOptions
 
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-_TIMECODE = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+)")
+_TIMECODE = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2})[:;](\d{1,3})")
 _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
 
 

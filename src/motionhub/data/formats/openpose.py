@@ -148,7 +148,8 @@ def _clip(path: Path, frames: dict[int, tuple[Path, People]], options: ReadOptio
 def _unit_of_bodies(path: Path, people: list[Detection], options: ReadOptions) -> str | None:
     """The unit in which 3-D bodies have the size of people, with a note; no file states it."""
     seen = [person.points[np.isfinite(person.points).all(axis=1)] for person in people]
-    sizes = [np.ptp(points, axis=0).max() for points in seen if len(points) > 1]
+    with np.errstate(over="ignore"):
+        sizes = [np.ptp(points, axis=0).max() for points in seen if len(points) > 1]
     size = float(np.median(sizes)) if sizes else 0.0
     found = next((unit for unit, factor in _LENGTHS.items() if 0.8 < size * factor < 2.6), None)
     if options.unit is not None:

@@ -133,7 +133,7 @@ def _parts(
 
 
 def people_of(path: Path, frames: Sequence[Frame], program: Program) -> list[list[Person]]:
-    """The people of each frame, as `people_in`; plain lists of numbers are read at once, which is ten times as fast."""
+    """The people of each frame, as `people_in`; plain lists of numbers are read at once, which is faster."""
     found = _at_once(path, frames, program)
     return [people_in(path, frame, program) for frame in frames] if found is None else found
 

@@ -69,13 +69,14 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     return [clip.replace(keypoints=_turned(clip.keypoints)) for clip in clips]
 
 
-def _with_keypoints(content: Any) -> Any:
+def _with_keypoints(content: Any, depth: int = 6) -> Any:
     """The document with its landmarks under the usual key."""
-    if isinstance(content, list):
-        return [_with_keypoints(item) for item in content]
-    if not isinstance(content, dict):
+    if isinstance(content, list) and depth:
+        return [_with_keypoints(item, depth - 1) for item in content]
+    if not isinstance(content, dict) or not depth:
         return content
-    return {"keypoints" if key in _LANDMARKS else key: _with_keypoints(value) for key, value in content.items()}
+    renamed = (("keypoints" if key in _LANDMARKS else key, value) for key, value in content.items())
+    return {key: _with_keypoints(value, depth - 1) for key, value in renamed}
 
 
 def _turned(points: np.ndarray) -> np.ndarray:
