@@ -1,7 +1,7 @@
 """A process that decodes an HDF5 file, because its library crashes on some damaged ones.
 
 Nothing of motionhub is imported, for speed. Standard input is the file; the output is a line of JSON, which describes
-groups and data sets, then the numbers of those that were read. Links to other places, virtual and external data sets
+groups and datasets, then the numbers of those that were read. Links to other places, virtual and external datasets
 and filters that are plugins are refused before anything is read.
 """
 
@@ -70,7 +70,7 @@ def _walk(group: Any, above: str, depth: int, found: dict[str, Any]) -> None:
     for key in group:
         name = f"{above}/{key}"
         if len(found) > _MOST_OBJECTS:
-            raise Refused("objects", f"more than {_MOST_OBJECTS} groups and data sets; these are no poses.")
+            raise Refused("objects", f"more than {_MOST_OBJECTS} groups and datasets; these are no poses.")
         link = group.get(key, getlink=True)
         if not isinstance(link, h5py.HardLink):
             raise Refused(name, f"is a link to another place ({type(link).__name__}); such links are refused.")
@@ -105,13 +105,13 @@ def _is_wanted(name: str, request: dict[str, Any]) -> bool:
 
 
 def _read(file: Any, name: str, facts: dict[str, Any], request: dict[str, Any], arrays: list[Any]) -> None:
-    """Adds the numbers or texts of a data set, after a look at its size and storage."""
+    """Adds the numbers or texts of a dataset, after a look at its size and storage."""
     import h5py
     import numpy as np
 
     item = file[name]
     if item.is_virtual or item.external:
-        raise Refused(name, "has its numbers in another file; such data sets are refused.")
+        raise Refused(name, "has its numbers in another file; such datasets are refused.")
     if item.compression not in _FILTERS or item.scaleoffset is not None:
         raise Refused(name, f"is packed by {item.compression!r}; repack it by: h5repack -f GZIP=4 FILE NEW_FILE.")
     if item.shape is None or item.dtype.itemsize == 0:
