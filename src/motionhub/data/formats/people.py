@@ -324,7 +324,8 @@ def _numbered(path: Path, people: list[Person], most: int) -> list[int | None]:
 
 def _pixels(path: Path, people: list[Person]) -> str:
     """Pixels; or, with a note, fractions of the image where no coordinate is larger than 1.5."""
-    largest = max((float(np.nanmax(np.abs(p.points))) for p in people if not np.isnan(p.points).all()), default=9.0)
+    points = np.abs(np.concatenate([person.points for person in people]))
+    largest = float(np.nanmax(points)) if not np.isnan(points).all() else 9.0
     if largest > 1.5:
         return "pixel"
     note(path, "unit", f"no coordinate is larger than {largest:.3g}, so they are read as fractions of the image.")
