@@ -490,11 +490,15 @@ def samples() -> dict[str, list[Sample]]:
                 _json(
                     [
                         {
-                            "timestamp": n / 30,
+                            "timestamp": 40 * n,
                             "joints": {
-                                f"{side}_{part}_joint": {"x": 0.1 * n, "y": 0.5, "confidence": 0.5}
-                                for side in ("left", "right")
-                                for part in ("upLeg", "leg", "foot")
+                                f"{side}_{part}_joint": {
+                                    "x": 0.2 * place + 0.1 + 0.01 * n,
+                                    "y": 0.9 - 0.2 * row,
+                                    "confidence": 0.5,
+                                }
+                                for place, side in enumerate(("left", "right"))
+                                for row, part in enumerate(("upLeg", "leg", "foot"))
                             },
                         }
                         for n in range(FRAMES)
