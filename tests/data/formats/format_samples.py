@@ -490,7 +490,7 @@ def samples() -> dict[str, list[Sample]]:
                 _json(
                     [
                         {
-                            "timestamp": 40 * n,
+                            "frame": n,
                             "joints": {
                                 f"{side}_{part}_joint": {
                                     "x": 0.2 * place + 0.1 + 0.01 * n,
@@ -504,6 +504,7 @@ def samples() -> dict[str, list[Sample]]:
                         for n in range(FRAMES)
                     ]
                 ),
+                fps=30,
             )
         ],
         "torch": [_one("clip.pt", _tensor(points(17, 2)), **PIXELS)],
