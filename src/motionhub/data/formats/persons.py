@@ -153,8 +153,10 @@ def _at_once(path: Path, frames: Sequence[Frame], program: Program) -> list[list
         return None
     if not all(type(each) is list and each and type(each[0]) is list for each in lists):
         return None
-    if any((type(entry.get(name)) is list) != (name == scored) for entry in entries for name in SCORES):
-        return None
+    stated = {name for keys in {tuple(entry) for entry in entries} for name in keys}
+    for name in stated.intersection(SCORES):
+        if any((type(entry.get(name)) is list) != (name == scored) for entry in entries):
+            return None
     try:
         table = number_array(path, key, lists)
         scores = None if scored is None else number_array(path, scored, [entry[scored] for entry in entries])
@@ -163,9 +165,10 @@ def _at_once(path: Path, frames: Sequence[Frame], program: Program) -> list[list
     if table.ndim != 3 or not 2 <= table.shape[2] <= 4 or (scores is not None and scores.shape != table.shape[:2]):
         return None
     points, values = _parts(table, scores, 0, key in POINTS_3D, program)
+    tracked = not stated.isdisjoint(TRACKS)
     people = iter(
         [
-            Person(points[row], None if values is None else values[row], None, track_of(entry))
+            Person(points[row], None if values is None else values[row], None, track_of(entry) if tracked else None)
             for row, entry in enumerate(entries)
         ]
     )
