@@ -1,11 +1,11 @@
-"""Speed and memory of `motionhub.read` on files of every format it writes, and on larger ones of pose programs.
+"""Speed and memory of `motionhub.read` on files of every format it writes, and on files as other programs write them.
 
     python benchmarks/readers.py
     python benchmarks/readers.py --frames 100000 --only coco
 
 Every file holds the same walking person; beside ours is what a plain reader of the container takes for the same file
-(`json`, `numpy`, `pandas`), which knows no people, frames or joints. Each call runs in a process of its own: seconds
-and peak memory are without its imports.
+(`json`, `numpy`, `pandas`, and `movement` where it is installed), which mostly knows no people, frames or joints. Each
+call runs in a process of its own: seconds and peak memory are without its imports.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ PLAIN = {
     ".csv": ("pandas", "import pandas; pandas.read_csv(path)"),
     ".trc": ("pandas", "import pandas; pandas.read_csv(path, sep='\\t', skiprows=5, header=None)"),
     ".parquet": ("pandas", "import pandas; pandas.read_parquet(path)"),
+    ".tsv": ("pandas", "import pandas; pandas.read_csv(path, sep='\\t', skiprows=10)"),
 }
+# Of the three header lines of DeepLabCut.
+PANDAS = ("pandas", "import pandas; pandas.read_csv(path, header=[0, 1, 2], index_col=0)")
+MOVEMENT = "from movement.io import load_poses; load_poses.from_dlc_file(path, fps=30)"
 CHILD = """
 import json, resource, sys, time
 path, options = sys.argv[1], json.loads(sys.argv[2])
@@ -72,7 +77,126 @@ def files(frames: int) -> dict[str, Callable[[Path], tuple[Path, dict[str, Any]]
 
         return write
 
-    return {name: written(name) for name in WRITERS}
+    def made(
+        content: Callable[[int], str | dict[str, str]], suffix: str
+    ) -> Callable[[Path], tuple[Path, dict[str, Any]]]:
+        def write(folder: Path) -> tuple[Path, dict[str, Any]]:
+            path = folder / f"{content.__name__}{suffix}"
+            found = content(frames)
+            if isinstance(found, str):
+                path.write_text(found)
+            else:
+                path.mkdir()
+                for name, text in found.items():
+                    (path / name).write_text(text)
+            return path, READ_ONLY[content.__name__]
+
+        return write
+
+    by_hand = {"ultralytics": ".json", "mmpose": ".json", "tfjs": ".json", "yolo": "", "deeplabcut": ".csv",
+               "qualisys": ".tsv", "vicon": ".csv", "motive": ".csv"}  # fmt: skip
+    return {
+        **{name: written(name) for name in WRITERS},
+        **{name: made(globals()[name], suffix) for name, suffix in by_hand.items()},
+    }
+
+
+# Formats that are only read, and what their files do not say.
+READ_ONLY: dict[str, dict[str, Any]] = {
+    **{name: {"fps": 30} for name in ("ultralytics", "mmpose", "tfjs", "deeplabcut")},
+    "yolo": {"fps": 30, "layout": "coco-17"},
+    **{name: {} for name in ("qualisys", "vicon", "motive")},
+}
+
+
+def pixels(frames: int) -> np.ndarray:
+    """`(frames, 17, 2)`."""
+    return recording(frames, "coco").keypoints[0].round(2)
+
+
+def millimetres(frames: int) -> np.ndarray:
+    """`(frames, 17, 3)`."""
+    return (1000 * recording(frames, "csv").keypoints[0]).round(3)
+
+
+def joints() -> tuple[str, ...]:
+    return motionhub.get_layout("coco-17").joints
+
+
+def ultralytics(frames: int) -> str:
+    people = ({"keypoints": {"x": xs, "y": ys, "visible": [0.9] * 17}, "track_id": 1}
+              for xs, ys in pixels(frames).transpose(0, 2, 1).tolist())  # fmt: skip
+    return json.dumps([[person] for person in people])
+
+
+def mmpose(frames: int) -> str:
+    rows = enumerate(pixels(frames).tolist(), start=1)
+    return json.dumps(
+        {
+            "instance_info": [
+                {"frame_id": n, "instances": [{"keypoints": row, "keypoint_scores": [0.9] * 17}]} for n, row in rows
+            ]
+        }
+    )
+
+
+def tfjs(frames: int) -> str:
+    named = [
+        [
+            {
+                "keypoints": [
+                    {"x": x, "y": y, "score": 0.9, "name": name} for name, (x, y) in zip(joints(), row, strict=True)
+                ]
+            }
+        ]
+        for row in pixels(frames).tolist()
+    ]
+    return json.dumps(named)
+
+
+def yolo(frames: int) -> dict[str, str]:
+    rows = (pixels(frames) / (1920, 1080)).tolist()
+    lines = (" ".join(f"{x:.6f} {y:.6f} 0.900000" for x, y in row) for row in rows)
+    return {f"clip_{number}.txt": f"0 0.5 0.5 0.2 0.4 {line} 1\n" for number, line in enumerate(lines, start=1)}
+
+
+def deeplabcut(frames: int) -> str:
+    heads = [
+        ["scorer", *["net"] * 51],
+        ["bodyparts", *np.repeat(joints(), 3)],
+        ["coords", *["x", "y", "likelihood"] * 17],
+    ]
+    rows = (",".join([str(n), *(f"{x},{y},0.9" for x, y in row)]) for n, row in enumerate(pixels(frames).tolist()))
+    return "\n".join([*(",".join(head) for head in heads), *rows]) + "\n"
+
+
+def qualisys(frames: int) -> str:
+    facts = [f"NO_OF_FRAMES\t{frames}", "NO_OF_CAMERAS\t8", "NO_OF_MARKERS\t17", "FREQUENCY\t100", "NO_OF_ANALOG\t0",
+             "ANALOG_FREQUENCY\t0", "DESCRIPTION\t--", "TIME_STAMP\t--", "DATA_INCLUDED\t3D"]  # fmt: skip
+    names = "\t".join(["MARKER_NAMES", *joints()])
+    rows = ("\t".join(map(str, row)) for row in millimetres(frames).reshape(frames, -1).tolist())
+    return "\n".join([*facts, names, *rows]) + "\n"
+
+
+def vicon(frames: int) -> str:
+    heads = ["Trajectories", "100", ",," + ",".join(f"{name},," for name in joints()),
+             "Frame,Sub Frame" + ",X,Y,Z" * 17, "," + ",mm,mm,mm" * 17]  # fmt: skip
+    rows = (
+        f"{n},0," + ",".join(map(str, row))
+        for n, row in enumerate(millimetres(frames).reshape(frames, -1).tolist(), 1)
+    )
+    return "\n".join([*heads, *rows]) + "\n"
+
+
+def motive(frames: int) -> str:
+    facts = "Format Version,1.23,Take Name,T,Export Frame Rate,120,Length Units,Millimeters,Coordinate Space,Global"
+    names = ",".join(name for joint in joints() for name in [joint] * 3)
+    heads = [facts, "", ",," + ",".join(["Bone"] * 51), f",,{names}", ",," + ",".join(["Position"] * 51)]
+    rows = (
+        f"{n},{n / 120:.6f}," + ",".join(map(str, row))
+        for n, row in enumerate(millimetres(frames).reshape(frames, -1).tolist())
+    )
+    return "\n".join([*heads, "Frame,Time (Seconds)" + ",X,Y,Z" * 17, *rows]) + "\n"
 
 
 def stated(name: str) -> dict[str, Any]:
@@ -100,8 +224,11 @@ def line(name: str, path: Path, stated: dict[str, Any], options: argparse.Namesp
     text = f"{name:14}{size:8.1f}{ours[0]:9.2f}{size / ours[0]:8.1f}{options.frames / ours[0]:11.0f}{ours[1]:9.0f}"
     if ours[2]:
         raise RuntimeError(f"reading {path} imported torch.")
-    if path.suffix in PLAIN:
-        plain, call = PLAIN[path.suffix]
+    known = {"deeplabcut": ("movement", MOVEMENT)} if find_spec("movement") else {"deeplabcut": PANDAS}
+    if name in ("vicon", "motive"):  # of several headers
+        return text
+    if path.suffix in PLAIN or name in known:
+        plain, call = known.get(name) or PLAIN[path.suffix]
         imports, call = call.split("; ", 1)
         other = measured(path, {}, imports, call, options.repeats)
         text += f"   {plain}: {other[0]:.2f}, {ours[0] / other[0]:.1f}"

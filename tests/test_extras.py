@@ -23,7 +23,7 @@ MODULES = {
     "open-clip-torch": "open_clip",
     "pillow": "PIL",
 }
-NAMED = re.compile(r"motionhub\[([a-z,]+)\]")
+NAMED = re.compile(r"motionhub\[([a-z0-9,]+)\]")
 TEXTS = sorted(
     path
     for pattern in (

@@ -22,7 +22,7 @@ SIZES = {
     **{"lac-17": 17, "cv-mim-13": 13, "penn-13": 13, "ui-prmd-22": 22, "bandai-22": 22},
     **{"mediapipe-33": 33, "poem-17": 17, "kinect-azure-32": 32, "zed-18": 18, "zed-34": 34, "zed-38": 38},
     **{"halpe-26": 26, "body-25b": 25, "openpose-15": 15, "mpii-16": 16, "crowdpose-14": 14, "posetrack-15": 15},
-    **{"aist-17": 17, "smpl-22": 22, "smpl-24": 24, "smplx-22": 22, "humanml3d-22": 22, "cmu-23": 23},
+    **{"aist-17": 17, "smpl-22": 22, "smpl-24": 24, "smplx-22": 22, "humanml3d-22": 22, "cmu-23": 23, "kit-21": 21},
     # of the body; the number in the name is that of the file
     **{"coco-wholebody-133": 23, "halpe-136": 26, "body-135": 25, "mhr-70": 24, "soma-77": 26},
     **{"smplh-52": 22, "smplx-55": 22},
@@ -72,6 +72,9 @@ ORDERS = {
     "smplx-55": SMPL,
     "humanml3d-22": SMPL,
     "smpl-24": f"{SMPL} left_hand right_hand",
+    "kit-21": "mid_hip spine chest neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow "
+    "right_wrist left_hip left_knee left_ankle left_foot left_big_toe right_hip right_knee right_ankle right_foot "
+    "right_big_toe",
     "aist-17": COCO,
     "halpe-26": f"{COCO} head neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe left_heel "
     "right_heel",

@@ -111,3 +111,14 @@ def test_scores_of_absent_people_are_the_fill():
     )
     assert track_ids == (7, 3)
     np.testing.assert_allclose(values, [[0.5, 0], [0.7, 0.9]])
+
+
+def test_people_of_one_joint_are_followed_to_the_nearest():
+    """One joint has no size, by which other bodies are distinguished from a newcomer."""
+    chance = np.random.default_rng(0)
+    places = np.array([[0.0, 0.0], [0.0, 300.0], [900.0, 600.0]])
+    orders = [chance.permutation(3) for _ in range(50)]
+    frames = [(places + [[2 * t, 0], [2 * t, 0], [-t, 0]])[order][:, None] for t, order in enumerate(orders)]
+    numbers = np.stack(track_people(frames))
+    by_person = np.stack([row[np.argsort(order)] for row, order in zip(numbers, orders, strict=True)])
+    assert (by_person == by_person[0]).all() and len({*by_person[0]}) == 3

@@ -39,7 +39,8 @@ EXTRAS = {
     "tensorboard": "curves of a training",
     "ray": "building datasets on many machines",
     "faiss": "faster search in a large index",
-    "movement": "exchange with movement, which reads HDF5 of DeepLabCut and SLEAP",
+    "movement": "exchange with movement, which reads many animal-pose programs",
+    "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
 }
 MAX_IMAGES = 20  # of a file of many clips
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}

@@ -6,8 +6,9 @@ Times are seconds and lengths shares of the body's size, so the defaults fit any
 import numpy as np
 
 from motionhub.skeletons import repair
-from motionhub.skeletons.checks import runs, swapped_sides
+from motionhub.skeletons.findings import runs
 from motionhub.skeletons.measures import body_size, coordinate_noise
+from motionhub.skeletons.motion_checks import swapped_sides
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

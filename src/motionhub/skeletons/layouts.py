@@ -140,6 +140,10 @@ _SMPL_22 = (
     "mid_hip", *_in_pairs("hip"), "spine", *_in_pairs("knee"), "chest", *_in_pairs("ankle"), "upper_chest",
     *_in_pairs("foot"), "neck", *_in_pairs("collar"), "head", *_in_pairs(*_ARM),
 )
+# The joints of the MMM body in KIT-ML, named by its authors; scripts of HumanML3D call the first of each pair right.
+_KIT_21 = (
+    "mid_hip", "spine", "chest", "neck", "head", *_one_by_one(*_ARM), *_one_by_one(*_LEG, "foot", "big_toe"),
+)
 # Fang-Haoshu/Halpe-FullBody; MMPose configs/_base_/datasets/halpe26.py. Halpe-136: these, face, left and right hand.
 _HALPE_26 = (*_COCO_17, "head", "neck", "mid_hip", *_in_pairs("big_toe", "small_toe", "heel"))
 # jin-s13/COCO-WholeBody: 17 body, 6 feet, 68 face, 21 and 21 hands.
@@ -260,6 +264,10 @@ _SMPL_22_BONES = (
     *_chain("mid_hip", "spine", "chest", "upper_chest", "neck", "head"),
     *_limbs("upper_chest", "collar", *_ARM), *_limbs("mid_hip", *_LEG, "foot"),
 )
+_KIT_21_BONES = (
+    *_chain("mid_hip", "spine", "chest", "neck", "head"), *_limbs("chest", *_ARM),
+    *_limbs("mid_hip", *_LEG, "foot", "big_toe"),
+)
 _SMPL_24_BONES = (*_SMPL_22_BONES, *((f"{side}_hand", f"{side}_wrist") for side in _SIDES))
 _HALPE_26_BONES = (
     *_chain("mid_hip", "neck", "head"), ("nose", "neck"), *_FACE,
@@ -334,6 +342,7 @@ LAYOUTS: dict[str, SkeletonLayout] = {
         ("smplx-55", _SMPL_22, _SMPL_22_BONES, "mid_hip", "3-D; SMPL-X; jaw, eyes and fingers are left out",
          {"num_file_joints": 55}),
         ("humanml3d-22", _SMPL_22, _SMPL_22_BONES, "mid_hip", "3-D; HumanML3D joints (new_joints)", {}),
+        ("kit-21", _KIT_21, _KIT_21_BONES, "mid_hip", "3-D; KIT-ML, left first as its authors name them", {}),
         ("mhr-70", _MHR_70, _MHR_70_BONES, "nose", "2-D, 3-D; SAM 3D Body; fingers are left out",
          {"num_file_joints": 70, "kept": (*range(21), 62, 41, 69)}),
         ("soma-77", _SOMA_77, _SOMA_77_BONES, "mid_hip", "3-D; SOMA, Kimodo; fingers, jaw, ends of toes are left out",

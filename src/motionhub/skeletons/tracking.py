@@ -16,6 +16,8 @@ from motionhub.geometry.boxes import bounds
 TOLERANCE = 0.15
 TOLERANCE_GROWTH = 0.1  # per frame without a detection
 MIN_LIKENESS = 0.1  # lower is another person: about two tolerances away
+_NOTHING = 1e-9  # of a likeness
+_WIDE = 8.0  # bodies of one joint are the nearest one, however far
 VELOCITY_FRAMES = 8  # over which the velocity is measured
 _FIRST_RUN, _LONGEST_RUN = 64, 4096  # frames with one person that are tracked at once
 _MOST_AT_ONCE = 2**21  # numbers
@@ -28,6 +30,7 @@ class _People:
         self.index = np.zeros(0, np.int64)  # number of the person
         self.frame = np.zeros(0, np.int64)  # of the last detection
         self.size = np.zeros(0)
+        self.floor = np.zeros(0)  # of the size
         self.last = np.zeros((0, joints, dims))  # last position of each joint, moved along with the body since
         self.velocity = np.zeros((0, dims))  # per frame
         self.points = np.full((0, VELOCITY_FRAMES, joints, dims), np.nan)  # the last detections, the newest last
@@ -40,13 +43,15 @@ class _People:
         for name, values in vars(self).items():
             setattr(self, name, values[rows])
 
-    def add(self, index: np.ndarray, frame: int, points: np.ndarray) -> None:
-        """New people, `points` (people, joints, dims)."""
+    def add(self, index: np.ndarray, frame: int, points: np.ndarray, floor: float) -> None:
+        """New people, `points` (people, joints, dims), whose size is never below `floor`."""
         history = np.full((len(points), *self.points.shape[1:]), np.nan)
         frames = np.full((len(points), VELOCITY_FRAMES), -1)
         history[:, -1], frames[:, -1] = points, frame
         first = np.full(len(points), frame)
-        new = (index, first, _sizes(points), points, np.zeros((len(points), points.shape[-1])), history, frames)
+        floors = np.full(len(points), floor)
+        still = np.zeros((len(points), points.shape[-1]))
+        new = (index, first, np.fmax(_sizes(points), floors), floors, points, still, history, frames)
         for name, values in zip(vars(self), new, strict=True):
             setattr(self, name, np.concatenate([getattr(self, name), values]))
 
@@ -60,7 +65,7 @@ class _People:
         # Missing joints keep their place on the body.
         self.last[rows] = np.where(seen, points, self.predicted(frame)[rows])
         self.frame[rows] = frame
-        self.size[rows] = np.maximum(0.9 * self.size[rows], _sizes(points))
+        self.size[rows] = np.maximum(np.maximum(0.9 * self.size[rows], _sizes(points)), self.floor[rows])
         self.points[rows] = np.concatenate([self.points[rows, 1:], points[:, None]], axis=1)
         self.frames[rows] = np.concatenate([self.frames[rows, 1:], np.full((len(rows), 1), frame)], axis=1)
         self.velocity[rows] = _velocities(self.points[rows], self.frames[rows])
@@ -97,6 +102,14 @@ def _sizes(points: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(low).all(axis=-1), size, np.nan)
 
 
+def _reach(frames: Sequence[np.ndarray]) -> float:
+    """The diagonal of the space in which the detections lie; 1 where they lie at one place."""
+    points = np.concatenate([*frames]).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = float(_sizes(points.reshape(1, -1, points.shape[-1]))[0])
+    return reach if 0 < reach < np.inf else 1.0
+
+
 def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.ndarray]:
     """The person number of each detection in each frame.
 
@@ -112,9 +125,11 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
     if not len(frames):
         return numbers
     people, count = _People(*np.shape(frames[0])[1:]), 0
+    floor = _WIDE * _reach(frames) if np.shape(frames[0])[1] == 1 else 0.0  # one joint has no size of its own
     frame, run = 0, _FIRST_RUN
     while frame < len(frames):
         here = frame - people.frame <= max_gap + 1
+        here &= (people.size > 0) | (people.frame == frame - 1)  # a body that shows one joint has no size
         if not here.all():
             people.keep(np.flatnonzero(here))
         length = _alone(people, frames, frame, run)
@@ -133,7 +148,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
         new = np.delete(seen, found)
         if len(new):
             numbers[frame][new] = np.arange(count, count + len(new))
-            people.add(numbers[frame][new], frame, detections[new])
+            people.add(numbers[frame][new], frame, detections[new], floor)
             count += len(new)
         frame += 1
     return numbers
@@ -171,7 +186,7 @@ def _alone(people: _People, frames: Sequence[np.ndarray], frame: int, most: int)
     sizes, size = [], float(people.size[0])
     for now in _sizes(observed).tolist():
         sizes.append(size)
-        size = max(0.9 * size, now)
+        size = max(0.9 * size, now, float(people.floor[0]))
     likeness = _likeness_of(((predicted - observed) ** 2).sum(axis=-1), np.array(sizes)[:, None] * TOLERANCE)
     good = (likeness >= MIN_LIKENESS) & valid.any(axis=-1) & ~np.isnan(velocities[1:]).any(axis=-1)
     length = len(run) if good.all() else int(np.argmin(good))
@@ -192,7 +207,10 @@ def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.n
     from scipy.optimize import linear_sum_assignment
 
     likeness = _likeness(people, detections, frame)
-    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    near = likeness > _NOTHING
+    some, seen = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))  # the others are slow, and nobody
+    places = linear_sum_assignment(likeness[np.ix_(some, seen)], maximize=True)
+    rows, columns = some[places[0]], seen[places[1]]
     alike = likeness[rows, columns] >= MIN_LIKENESS
     return rows[alike], columns[alike]
 

@@ -7,11 +7,13 @@ import io
 import json
 import pickle
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import joblib
 import numpy as np
 import scipy.io
+import torch
 from mocap_samples import MOCAP
 
 from motionhub.data.datasets.precog import COLUMNS as PRECOG_COLUMNS
@@ -61,9 +63,30 @@ def _npz(**arrays: Any) -> bytes:
     return stream.getvalue()
 
 
+def _tensor(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    torch.save(torch.tensor(array), stream)
+    return stream.getvalue()
+
+
 def _npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
+    return stream.getvalue()
+
+
+def sleap(joints: int = 3, people: int = 2) -> bytes:
+    """SLEAP's analysis file: tracks (people, 2, joints, frames)."""
+    import h5py
+
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        tracks = np.stack([points(joints, 2, seed=seed).transpose(2, 1, 0) for seed in range(people)])
+        file.create_dataset("tracks", data=tracks, compression="gzip")
+        file["point_scores"] = np.full((people, joints, FRAMES), 0.5)
+        file["track_occupancy"] = np.ones((FRAMES, people), np.uint8)
+        file["node_names"] = [b"nose", b"left_eye", b"right_eye"][:joints]
+        file["track_names"] = [f"track_{number}".encode() for number in range(people)]
     return stream.getvalue()
 
 
@@ -461,6 +484,30 @@ def samples() -> dict[str, list[Sample]]:
                 ),
             )
         ],
+        "phones": [
+            _one(
+                "vision.json",
+                _json(
+                    [
+                        {
+                            "frame": n,
+                            "joints": {
+                                f"{side}_{part}_joint": {
+                                    "x": 0.2 * place + 0.1 + 0.01 * n,
+                                    "y": 0.9 - 0.2 * row,
+                                    "confidence": 0.5,
+                                }
+                                for place, side in enumerate(("left", "right"))
+                                for row, part in enumerate(("upLeg", "leg", "foot"))
+                            },
+                        }
+                        for n in range(FRAMES)
+                    ]
+                ),
+                fps=30,
+            )
+        ],
+        "torch": [_one("clip.pt", _tensor(points(17, 2)), **PIXELS)],
         "easymocap": [
             Sample(
                 "keypoints3d",
@@ -606,6 +653,7 @@ def samples() -> dict[str, list[Sample]]:
         "parquet": [_one("clip.parquet", _written("parquet", clip()))],
         "trc": [_one("clip.trc", _written("trc", clip()))],
         "bvh": [_one("clip.bvh", _written("bvh", _whole()))],
+        **({"hdf5": [_one("analysis.h5", sleap(), fps=30)]} if find_spec("h5py") else {}),
         "csv": [_one("wide.csv", _table(long=False), unit="pixel"), _one("long.csv", _table(long=True), **csv)],
         **{name: [Sample(*each) for each in group] for name, group in MOCAP.items()},
     }

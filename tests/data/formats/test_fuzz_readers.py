@@ -194,7 +194,7 @@ def test_a_whole_sample_is_read(name, number, tmp_path):
 @pytest.mark.parametrize(("name", "number"), ALL)
 def test_a_damaged_sample_is_clips_or_one_line(name, number, tmp_path):
     sample, refused = SAMPLES[name][number], 0
-    for trial in range(TRIALS // 4 if name == "parquet" else TRIALS):  # each parquet file is a process
+    for trial in range(TRIALS // 4 if name in ("parquet", "hdf5") else TRIALS):  # each is a process
         chance = random.Random(f"{SEED} {name} {number} {trial}")
         place = chance.choice([*sample.files])
         # A new folder each time: a list beside the clips that changes twice in a tick of the clock is remembered.

@@ -108,12 +108,17 @@ def test_rigid_bodies_of_qualisys_are_refused_with_the_way_out(write):
     [
         (b"Kaydara FBX Binary  \0\x1a\0" + bytes(40), "an FBX file; import it in Blender"),
         (b"; FBX 7.4.0 project file\n", "an FBX file in text"),
+        (b"PXR-USDC\0\0" + bytes(40), "a USD scene; import it in Blender"),
+        (b"BLENDER-v300" + bytes(40), "a Blender file; export the armature"),
+        (b"#ROSBAG V2.0\n" + bytes(40), "a ROS bag; export the topic"),
+        (b"EVENTS1\0" + bytes(40), "a recording of Kinect Studio"),
+        (b"landmark {\n  x: 0.5\n}\n", "MediaPipe landmarks as protocol buffer text"),
+        (b'<?xml version="1.0"?>\n<OpenSimDocument Version="40000">\n', "an OpenSim model or setup"),
         (
             b"Coordinates\nversion=1\ninDegrees=yes\nendheader\ntime\tknee\n0\t1\n",
             "joint angles or forces are no positions",
         ),
         (b"CDF\x01" + bytes(40), "from_movement"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(40), "from_movement"),
         (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(40), "an Excel workbook; save the sheet"),
         (gzip.compress(b"a.json".ljust(257, b"\0") + b"ustar" + bytes(250)), "a tar archive; extract it"),
     ],

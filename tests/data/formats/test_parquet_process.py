@@ -11,7 +11,7 @@ from helpers import read_error
 from torch.utils.data import DataLoader
 
 import motionhub
-from motionhub.data.formats import parquet, parquet_process
+from motionhub.data.formats import decoding, parquet_process
 
 
 (SAMPLE,) = SAMPLES["parquet"][0].files.values()
@@ -40,12 +40,12 @@ def test_a_process_that_dies_of_a_file_is_one_line(path, tmp_path, monkeypatch, 
     (tmp_path / "dying.py").write_text(f"import sys; sys.path.append({folder!r})\n{code}\n")
     monkeypatch.setattr(parquet_process, "__file__", str(tmp_path / "dying.py"))
     if reason == "not decoded in":
-        monkeypatch.setattr(parquet, "_WAITING", 0.05)
+        monkeypatch.setattr(decoding, "_WAITING", 0.05)
     assert reason in read_error(path)
 
 
 def test_no_python_to_start_is_one_line(path, monkeypatch):
-    monkeypatch.setattr(parquet, "get_executable", lambda: str(path.parent / "no-python"))
+    monkeypatch.setattr(decoding, "get_executable", lambda: str(path.parent / "no-python"))
     assert "cannot be started" in read_error(path)
 
 

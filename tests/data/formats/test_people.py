@@ -260,7 +260,7 @@ def test_entries_without_keypoints_are_left_out_and_said(write):
 
 
 def test_a_crowd_of_rows_without_frames_is_an_error(write):
-    assert "at most 256 people, got 300" in read_error(write([mmpose(0, 0)] * 300), **RATE)
+    assert "at most 256 people, got 300" in read_error(write([mmpose(0, 9 * row) for row in range(300)]), **RATE)
 
 
 # Joints

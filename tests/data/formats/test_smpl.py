@@ -264,9 +264,53 @@ def test_world_coordinates_of_wham_go_before_those_of_the_camera(pickled):
 def test_a_file_of_torch_names_the_way_out(tmp_path):
     torch.save({"smpl_params_global": {}}, tmp_path / "hmr4d_results.pt")
     message = read_error(tmp_path / "hmr4d_results.pt")
-    assert "a PyTorch file" in message and 'numpy.savez("CLIP.npz", keypoints=tensor.numpy()' in message
+    assert "got the keys ['smpl_params_global']" in message
+    assert 'numpy.savez("CLIP.npz", keypoints=tensor.numpy()' in message
 
 
 def test_results_in_an_unknown_form_name_the_way_out(pickled):
     message = read_error(pickled([{"betas": 1, "pose": 2}]), fps=30)
     assert 'numpy.savez("CLIP.npz", keypoints=joints, layout="smpl-24", fps=30, unit="metre")' in message
+
+
+def test_people_of_a_scene_are_read_together(tmp_path):
+    chance = np.random.default_rng(0)
+    turns, moved = chance.normal(0, 0.1, (2, 5, 66)), chance.normal(0, 1, (2, 5, 3))
+    np.savez(tmp_path / "slahmr.npz", root_orient=turns[..., :3], pose_body=turns[..., 3:], trans=moved)
+    (clip,) = read(tmp_path / "slahmr.npz", fps=30)
+    assert (clip.num_people, clip.num_frames, clip.layout.name) == (2, 5, "smpl-22")
+    for person in range(2):
+        np.savez(
+            tmp_path / "one.npz", root_orient=turns[person, :, :3], pose_body=turns[person, :, 3:], trans=moved[person]
+        )
+        np.testing.assert_allclose(
+            clip.keypoints[person], read(tmp_path / "one.npz", fps=30)[0].keypoints[0], atol=1e-6
+        )
+
+
+def test_a_sequence_of_3dpw_has_its_people_at_30_frames_per_second(tmp_path):
+    chance = np.random.default_rng(0)
+    content = {
+        "poses": [chance.normal(0, 0.1, (5, 72)) for _ in range(2)],
+        "trans": [chance.normal(0, 1, (5, 3)) for _ in range(2)],
+        "betas": [np.zeros(10)] * 2,
+        "jointPositions": [np.zeros((5, 72))] * 2,
+        "sequence": "walk_00",
+    }
+    (tmp_path / "walk_00.pkl").write_bytes(pickle.dumps(content, 2))
+    (clip,) = read(tmp_path / "walk_00.pkl")
+    assert (clip.num_people, clip.num_frames, clip.fps, clip.layout.name) == (2, 5, 30, "smpl-24")
+    moved = clip.keypoints[:, 1:, 0] - clip.keypoints[:, :-1, 0]
+    np.testing.assert_allclose(moved, np.diff(np.stack(content["trans"]), axis=1), atol=1e-5)
+
+
+def test_a_folder_of_archives_of_romp_is_a_recording(tmp_path):
+    joints = np.random.default_rng(0).normal(0, 1, (4, 2, 71, 3))
+    for number, people in enumerate(joints):
+        held = np.array({"joints": people, "cam_trans": np.zeros((2, 3))}, object)
+        np.savez(tmp_path / f"{2 * number:08d}.npz", results=held)
+    with pytest.warns(FileNote, match="one in 2 frames of 30 per second"):
+        (clip,) = read(tmp_path, fps=30)
+    assert (clip.num_people, clip.num_frames, clip.fps, clip.layout.name) == (2, 4, 15, "smpl-24")
+    found = sorted(clip.keypoints[:, 0, 0, 0].tolist())
+    np.testing.assert_allclose(found, sorted(joints[0, :, 0, 0]), rtol=1e-5)

@@ -88,7 +88,7 @@ def test_a_frame_without_people_may_be_an_empty_file(labels):
 
 
 @pytest.mark.parametrize("lines, reason", [
-    ([line(0, 0), line(0, 0, 1)], "expected lines of one length"),
+    ([line(0, 0), f"{line(0, 0)} 0.5 1"], "expected lines of one length"),
     ([line(0, 0), "0 0.5 x"], "line 2: expected numbers"),
     ([line(0, 0), "0 0.5 0.5 0.1 0.1"], "line 2: expected a class, a box and keypoints, got 5"),
 ])  # fmt: skip

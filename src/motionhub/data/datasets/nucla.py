@@ -50,7 +50,9 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=PUBLISHED.format(lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head, read),
+    format=PUBLISHED.format(
+        lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head and b'"frames"' not in head, read
+    ),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,

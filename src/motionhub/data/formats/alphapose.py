@@ -11,7 +11,8 @@ from motionhub.data.formats.coco import clips_of_results
 from motionhub.data.formats.files import bad_file, load_json
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.people import Program, clips_in
+from motionhub.data.formats.people import clips_in
+from motionhub.data.formats.persons import Program
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

@@ -15,8 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, nan_at_origin, read_bytes
-from motionhub.data.formats.format import FILE_UNITS, MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.files import bad_file, nan_at_origin, note, read_bytes
+from motionhub.data.formats.format import (
+    FILE_UNITS,
+    HOLISTIC,
+    MAX_VALUES,
+    Format,
+    ReadOptions,
+    checked_size,
+    layout_in_file,
+)
 from motionhub.data.formats.plain_pickle import load_pickled, plain
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
@@ -27,6 +35,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
 KEYPOINT_KEYS = ("keypoints", "kpts")
+_UNNAMED = "arr_0"
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
 FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "up", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
@@ -54,6 +63,13 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         arrays: dict[str, np.ndarray] = {"keypoints": array_of(path, "array", content)}
     else:
         arrays = archive_of(path, content, {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS})
+    if [*arrays] == [_UNNAMED]:  # numpy.savez(path, array)
+        arrays = {"keypoints": archive_of(path, content, {_UNNAMED})[_UNNAMED]}
+    return [clip_of_arrays(path, arrays, options)]
+
+
+def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptions) -> SkeletonSequence:
+    """The clip of the arrays of an archive, as `read` has it."""
     key = next((key for key in KEYPOINT_KEYS if key in arrays), None)
     if key is None:
         raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
@@ -63,12 +79,15 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if stated not in (None, *FILE_UNITS):
         raise bad_file(path, "unit", f"unit must be one of {list(FILE_UNITS)}, got {stated!r}.")
     unit = options.unit_of(path, stated, assumed="pixel" if ssta else None)
-    if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
+    if _has_score(points, unit) and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
-        raise bad_file(path, key, f"three columns in pixels, and the third is ambiguous; {fix}.")
+        depth = "if it is a depth, save num_dims=3 too"
+        where = "pixels" if unit == "pixel" else "fractions of the image"
+        raise bad_file(path, key, f"three columns in {where}, and the third is ambiguous; {fix}; {depth}.")
     if "track_ids" not in arrays:
         _check_axes(path, key, points, unit)
     points = nan_at_origin(points) if ssta else points
+    points = _body_of_holistic(path, points, options)
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
     assumed = "coco-17" if ssta else None
@@ -76,7 +95,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     up = _text(path, arrays, "up")
     if up is None and layout.name == "humanml3d-22":  # as the dataset has them
         up = "y"
-    clip = options.sequence(
+    return options.sequence(
         path,
         points,
         layout,
@@ -87,7 +106,6 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         track_ids=None if tracks is None else tuple(tracks),
         up=up,
     )
-    return [clip]
 
 
 def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
@@ -187,6 +205,22 @@ def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     return points
 
 
+def _body_of_holistic(path: Path, points: np.ndarray, options: ReadOptions) -> np.ndarray:
+    """The body of MediaPipe Holistic (FreeMoCap saves 553 points) where the caller says that it is MediaPipe's."""
+    if options.layout is None or points.shape[-2] not in HOLISTIC or options.layout_of(path).name != "mediapipe-33":
+        return points
+    note(path, "joints", f"the first 33 of {points.shape[-2]} are the body of MediaPipe; face and hands are left out.")
+    return points[..., :33, :]
+
+
+def _has_score(points: np.ndarray, unit: str) -> bool:
+    """Whether the third of three columns may be a score: in an image, and in fractions of it where it is in 0..1."""
+    if points.shape[-1] != 3 or unit not in ("pixel", "normalised"):
+        return False
+    third = points[..., 2][np.isfinite(points[..., 2])]
+    return unit == "pixel" or bool(len(third) and third.min() >= 0 and third.max() <= 1)
+
+
 def _check_axes(path: Path, key: str, points: np.ndarray, unit: str) -> None:
     """Raises ValueError for four axes in another order that has a valid shape too."""
     if points.ndim != 4:
@@ -199,9 +233,10 @@ def _check_axes(path: Path, key: str, points: np.ndarray, unit: str) -> None:
         with np.errstate(invalid="ignore"):
             third, others = np.nan_to_num(np.abs(points[2])).max(initial=0), np.nan_to_num(np.abs(points[:2]))
         scored = unit == "pixel" and third <= 1 < others.max(initial=0)
-        if scored or FILE_UNITS[unit][0] == "metre":
-            fix = "of (dims, frames, joints, people), save array.transpose(3, 1, 2, 0)"
-            raise bad_file(path, key, f"3 people in 2-D {unit} (shape {points.shape}) are unlikely; {fix}.")
+        if scored or unit == "normalised" or FILE_UNITS[unit][0] == "metre":
+            reason = f"shape {points.shape} is 3 people in 2-D, or x, y and a score (or z) of 2 people"
+            fix = "for people save it as .npz with track_ids=[0, 1, 2], else save array.transpose(3, 1, 2, 0)"
+            raise bad_file(path, key, f"{reason}; {fix}.")
 
 
 def _reshape(shape: tuple[int, ...]) -> str:

@@ -15,7 +15,7 @@ MISSING = {
     *("", "na", "n/a", "#n/a", "<na>", "n.a.", "nan", "-nan", "none", "null", "nil", "-", "--", "missing"),
     *("#value!", "#ref!", "#div/0!", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
 }
-_SEPARATORS = ",;\t"
+_SEPARATORS = ",;\t|"
 
 Row = tuple[int, list[str]]  # number of the line, cells
 
@@ -26,7 +26,7 @@ def text_lines(path: Path) -> list[str]:
 
 
 def separator_of(line: str) -> str:
-    """The most frequent one of comma, semicolon and tab, else a blank."""
+    """The most frequent one of comma, semicolon, tab and bar, else a blank."""
     found = max(_SEPARATORS, key=line.count)
     return found if found in line else " "
 

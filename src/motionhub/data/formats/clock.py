@@ -1,6 +1,8 @@
 """Time stamps and frame numbers of a recording: positions in a clip of constant frame rate."""
 
 import math
+import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 # The shortest and longest plausible time between two frames, in seconds.
 _SHORTEST, _LONGEST = 1e-3, 3.0
 # Of a frame; cameras are late by less.
-_UNEVEN = 0.5
+_UNEVEN = 0.25
 # The rate of the caller may differ by this much from the one of the time stamps.
 _TOLERANCE = 0.05
 # Of a frame; stamps that fit an even rate so well state it, and are not rounded to a whole one.
@@ -23,6 +25,24 @@ _EXACT = 1e-4
 _FOLLOW = 0.2
 # Frames without people between two others; a longer absence is another recording.
 _MOST_MISSING = 100_000
+
+
+_LONGEST_STAMP = 40
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+
+
+def clock_seconds(text: str) -> float | None:
+    """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
+    if len(text) > _LONGEST_STAMP:
+        return None
+    if clock := _CLOCK.fullmatch(text):
+        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
+    if len(text) < 16 or not text[:4].isdigit() or text[4] != "-":
+        return None
+    try:
+        return (datetime.fromisoformat(text).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
+    except ValueError:
+        return None
 
 
 def seconds_per_stamp(stamps: np.ndarray, name: str = "") -> float:
@@ -75,9 +95,19 @@ def place_stamps(path: Path, seconds: np.ndarray, options: ReadOptions) -> tuple
 
 
 def _counted(seconds: np.ndarray) -> np.ndarray:
-    """Frames since the first time stamp, at the rate of the shortest usual step; stamps may come early or late."""
+    """Frames since the first time stamp, which may come early or late.
+
+    At the usual step where the stamps fit it; else, as where most frames are absent, at the shortest usual step.
+    """
     steps = np.diff(seconds)
-    step = float(np.mean(steps[steps <= 1.5 * np.quantile(steps, 0.3)]))
+    usual = _at_step(seconds, float(np.mean(steps[steps <= 1.5 * np.median(steps)])))
+    even = (seconds - seconds[0]) * usual[-1] / (seconds[-1] - seconds[0])
+    if np.abs(even - usual).max() <= _UNEVEN:
+        return usual
+    return _at_step(seconds, float(np.mean(steps[steps <= 1.5 * np.quantile(steps, 0.3)])))
+
+
+def _at_step(seconds: np.ndarray, step: float) -> np.ndarray:
     positions, on_time = [0], float(seconds[0])
     for now in seconds[1:].tolist():
         count = min(max(round((now - on_time) / step), 1), 2 * _MOST_MISSING)

@@ -5,7 +5,7 @@ come from `track_id`, otherwise from tracking. Boxes, masks and detection scores
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from motionhub.data.formats.detections import (
 from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
 from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
+from motionhub.data.formats.frames import facts_of, stamp_key
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -64,6 +65,7 @@ def clips_of_results(
         raise bad_file(path, "results", "the list is empty: no person was detected in any frame.")
     numbers = [frame_of(path, place, entry) for place, entry in entries.items()]
     people = _people(path, entries, track_of)
+    _note_classes(path, entries.values())
     joints = len(people[0].points)
     layout = options.layout_of(path, assumed=layouts.get(joints), joints=joints)
     if layout.num_joints < joints and layout.fits(joints):
@@ -123,6 +125,7 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> l
     entries = {f"annotations[{row}]": entry for row, entry in enumerate(annotated) if "keypoints" in entry}
     if not images or not entries:
         raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
+    entries = _of_people(path, content, entries)
     if len(images) < len(listed):
         raise bad_file(path, "images", f"{len(listed)} images have only {len(images)} different ids.")
     people = _flagged(_people(path, entries, _track))
@@ -133,15 +136,37 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> l
         if image not in of_image:
             raise bad_file(path, place, f"there is no image with the id {image}.")
         of_image[image].append(person)
-    unit, ids = options.unit_of(path, assumed="pixel"), list(images)
+    unit, ids, fps = options.unit_of(path, assumed="pixel"), list(images), facts_of(content).fps
     keys = recording_keys([video_of(image, image.get("file_name")) for image in images.values()])
     clips = []
     for rows in grouped(keys).values():
         chosen = {ids[row]: images[ids[row]] for row in rows}
         frames = _frames(path, chosen, of_image)
         size = _one_size([*chosen.values()])
-        clips.append(clip_of(path, frames, options, layout, unit=unit, image_size=size, up="-y"))
+        clips.append(clip_of(path, frames, options, layout, unit=unit, fps=fps, image_size=size, up="-y"))
     return clips
+
+
+def _of_people(path: Path, content: dict[str, Any], entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those of categories with named keypoints, if there are any; the others are left out, with a note."""
+    listed = list_of(path, "categories", content.get("categories", []), dict)
+    named = {str(category.get("id")) for category in listed if category.get("keypoints")}
+    kept = {place: entry for place, entry in entries.items() if str(entry.get("category_id")) in named}
+    if not kept or len(kept) == len(entries):
+        return entries
+    text = f"{len(entries) - len(kept)} of {len(entries)} belong to categories without keypoints"
+    note(path, "annotations", f"{text} and are left out.")
+    return kept
+
+
+def _note_classes(path: Path, entries: Iterable[dict[str, Any]]) -> None:
+    """People of several categories are all read; time stamps are not."""
+    entries = list(entries)
+    found = sorted({str(entry["category_id"])[:40] for entry in entries if "category_id" in entry})
+    if len(found) > 1:
+        note(path, "category_id", f"people of the categories {', '.join(found[:6])} are all read.")
+    if key := stamp_key(entries):
+        note(path, key, "is not read; image_id says which frame, and fps= its rate.")
 
 
 def _frames(path: Path, images: dict[int, dict[str, Any]], of_image: dict[int, list[Detection]]) -> Frames:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from motionhub.skeletons.joint_names import VOCABULARY, joint_name
+
 
 AXES = ("x", "y", "z")
 _CONFIDENCE = (
@@ -38,7 +40,7 @@ _THING = {
             "player",
         ),
         *("participant", "animal", "skeleton", "user", "human", "actor", "dancer", "pid", "personid", "trackid"),
-        *("bodyid", "object", "obj", "patient"),
+        *("bodyid", "object", "obj", "patient", "identity", "agent", "ped", "pedestrian", "athlete", "tracklet"),
     },
     "joint": {
         *("joint", "joints", "keypoint", "keypoints", "landmark", "landmarks", "marker", "bodypart", "bodyparts"),
@@ -51,11 +53,15 @@ _THING = {
 }
 # Names that are understood only as a whole.
 _WHOLE = {
-    **dict.fromkeys(("frame#", "frame_count", "file_name", "filename", "image_path", "img_path"), "frame"),
-    **dict.fromkeys(("id", "body_index"), "person"),
+    **dict.fromkeys(("frame#", "frame_count", "file_name", "filename", "image_path", "img_path", "file"), "frame"),
+    **dict.fromkeys(("f", "timestep", "time_step"), "frame"),
+    **dict.fromkeys(("id", "uid", "target_id", "body_index"), "person"),
     **dict.fromkeys(("body_part", "body_part_name", "joint_type", "name"), "joint"),
     **dict.fromkeys(("t", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "usec", "elapsed"), "time"),
+    **dict.fromkeys(("ts", "msec", "epoch", "datetime", "date_time", "clock", "timecode", "time_code"), "time"),
+    "unixtime": "time",
 }
+_OF_TIMES = {"frame", "video", "elapsed", "unix", "system", "wall", "world", "capture", "media", "camera"}
 _TIMES = {"time", "times", "timestamp", "timestamps", "elapsed"}
 # Groups of columns with x, y and z that are no positions.
 _NO_POSITION = {
@@ -63,18 +69,31 @@ _NO_POSITION = {
     *("acc", "angular", "magnetic", "gyro"),
     *("bbox", "box", "bb", "rect", "roi", "crop", "min", "max", "centroid"),
 }
+_FILES = {"file", "filename", "path", "name", "image", "img"}
 _LABELS = {"class", "label", "action", "activity", "category", "exercise", "target", "split"}
 _POSITION = {"position", "pos", "coord", "coords", "coordinate", "location", "loc"}
 _KINDS = "|".join((*AXES, *sorted(_CONFIDENCE, key=len, reverse=True)))
-_SUFFIXED = re.compile(rf"(.+?)[_. :/]({_KINDS})", re.IGNORECASE)
-_PREFIXED = re.compile(rf"({_KINDS})[_. ](.+)", re.IGNORECASE)
+_SUFFIXED = re.compile(rf"(.+?)[_. :/|-]({_KINDS})", re.IGNORECASE)
+_PREFIXED = re.compile(rf"({_KINDS})[_. -](.+)", re.IGNORECASE)
+# nose(x), nose[x], x(nose); ('nose', 'x') as pandas writes it; nose_x_pos, nose_xcoord, nose_x2d.
+_BRACKETED = re.compile(r"([^()\[\]]+?)[ _]*[(\[]([^()\[\]]+)[)\]]")
+_PAIR = re.compile(r"\(['\"](.+?)['\"], *['\"](.+?)['\"]\)")
+_AFTER_AXIS = re.compile(r"(.*[_. ][xyz])[_ ]?(?:pos|position|coord|coordinate|2d|3d)", re.IGNORECASE)
+# Of one of several people: nose_x_1, or nose_x.1 where pandas found a name again.
+_AGAIN = re.compile(r"(.+)[_.](\d{1,3})")
 _NUMBERED = re.compile(r"([xyzvcps])_?(\d{1,4})", re.IGNORECASE)
 _CAMEL = re.compile(r"(.*[a-z0-9])([XYZ])")
 _UNIT = re.compile(rf"(.+?)(?:[_ ]({'|'.join(UNITS)})|[ _]*[(\[] *({'|'.join(UNITS)}) *[)\]])", re.IGNORECASE)
 _JOINT_NUMBER = re.compile(r"(?:joint|keypoint|landmark|marker|kpt?|point|pt|lm|j|p)?[_ .-]?(\d{1,4})", re.IGNORECASE)
-_OF_PERSON = re.compile(
+OF_PERSON = re.compile(
     r"(?:person|people|subject|body|player|individual|skeleton|track|human)[_ ]?(\d{1,6})[_. :](.+)", re.IGNORECASE
 )
+
+
+# Joints of a person that others have too, where a part of the names says who.
+_FEWEST_JOINTS = 4
+_LONGEST_NAME = 200
+_SIDES = {"left", "right", "l", "r"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +150,7 @@ def role_of(name: str) -> str | None:
         return _WHOLE[whole]
     if not words:
         return None
-    if words[0] in _TIMES or (len(words) > 1 and words[1] in _TIMES and words[0] in {"frame", "video", "elapsed"}):
+    if words[0] in _TIMES or (len(words) > 1 and words[1] in _TIMES and words[0] in _OF_TIMES):
         return "time"
     numbered = [word for word in words if word not in _NUMBERING]
     if len(numbered) != 1:
@@ -156,6 +175,7 @@ def columns_of(names: Sequence[str]) -> Columns | None:
         if role is not None:
             roles.setdefault(role, []).append(column)
     roles.get("person", []).sort(key=lambda column: words_of(names[column]) == ["id"])  # "id" may be of the row
+    _sort_frames(names, roles)
     found = _coordinates(names) if "joint" in roles else None
     if found is None:
         roles.pop("joint", None)
@@ -190,6 +210,14 @@ def columns_of(names: Sequence[str]) -> Columns | None:
         repeated=tuple(found.repeated),
         score_name=names[next(iter(parts.values()))["confidence"]] if scored else "",
     )
+
+
+def _sort_frames(names: Sequence[str], roles: dict[str, list[int]]) -> None:
+    """Beside a number of a frame, the name of a file is that of a recording."""
+    files = [column for column in roles.get("frame", []) if _FILES & {*words_of(names[column])}]
+    if 0 < len(files) < len(roles.get("frame", [])):
+        roles["frame"] = [column for column in roles["frame"] if column not in files]
+        roles.setdefault("recording", []).extend(files)
 
 
 @dataclass
@@ -251,13 +279,23 @@ def _single(name: str) -> str | None:
 
 def _part(name: str) -> tuple[str | None, str] | None:
     """The joint and the coordinate of a column; joint None for rotations and the like; None for any other column."""
+    if len(name) > _LONGEST_NAME:
+        return None
     if numbered := _NUMBERED.fullmatch(name):
         return numbered[2], _kind(numbered[1])
+    if written := _PAIR.fullmatch(name) or _BRACKETED.fullmatch(name):
+        name = f"{written[1]}_{written[2]}"
+    if after := _AFTER_AXIS.fullmatch(name):
+        name = after[1]
     suffixed, camel, prefixed = _SUFFIXED.fullmatch(name), _CAMEL.fullmatch(name), _PREFIXED.fullmatch(name)
     if suffixed or camel:
         who, kind = (suffixed or camel).groups()  # type: ignore[union-attr]
     elif prefixed:
         kind, who = prefixed.groups()
+    elif name[-1:] in AXES and joint_name(name[:-1]) in VOCABULARY:  # nosex
+        who, kind = name[:-1], name[-1]
+    elif (again := _AGAIN.fullmatch(name)) and (part := _part(again[1])) is not None and part[0]:
+        return f"person{again[2]}_{part[0]}", part[1]
     else:
         return None
     words = re.split(r"[_. :]", who.lower())
@@ -274,11 +312,32 @@ def _kind(name: str) -> str:
 
 
 def by_person(values: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
-    """Joint columns called `person1_nose`, by person and joint; None unless all are."""
-    found = [(_OF_PERSON.fullmatch(name), columns) for name, columns in values.items()]
-    if not found or not all(named for named, _ in found):
-        return None
+    """Joint columns called `person1_nose`, `Ann_nose` or `nose_2`, by person and joint; None where they are of one.
+
+    Without a number they are of the first one, if others have one. All people have the same joints.
+    """
+    named = [OF_PERSON.fullmatch(name) for name in values]
+    found = [None if each is None else (each[1], each[2]) for each in named]
+    if not any(found):
+        found = [_known_part(name) for name in values]
+        if not all(found):
+            return None
     people: dict[str, dict[str, Any]] = {}
-    for named, columns in found:
-        people.setdefault(named[1], {})[named[2]] = columns  # type: ignore[index]
-    return people
+    for part, (name, columns) in zip(found, values.items(), strict=True):
+        who, joint = part or ("", name)
+        people.setdefault(who, {})[joint] = columns
+    same = {frozenset(joints) for joints in people.values()}
+    several = len(people) > 1 and len(same) == 1 and len(next(iter(same))) >= _FEWEST_JOINTS
+    return people if several or (people and all(named)) else None
+
+
+def _known_part(name: str) -> tuple[str, str] | None:
+    """Who and joint of `Ann_left_eye` or `left_eye_2`; None where no part of the name is a joint that has a name."""
+    pieces = re.split(r"([_. :-])", name)
+    for cut in range(2, len(pieces), 2):
+        before, after = "".join(pieces[: cut - 1]), "".join(pieces[cut:])
+        if joint_name(after) in VOCABULARY and before.lower() not in _SIDES:
+            return before, after
+        if joint_name(before) in VOCABULARY and after.isdigit():
+            return after, before
+    return None

@@ -55,6 +55,8 @@ def scored_detections(values: np.ndarray, tracks: Sequence[int | None]) -> list[
 
 def body_parts(layout: SkeletonLayout, people: list[Detection]) -> list[Detection]:
     """The people without the joints of face and hands that `layout` leaves out."""
+    if layout.num_file_joints is None:
+        return people
     cut = [None if each.confidence is None else layout.body_part(each.confidence, axis=-1) for each in people]
     return [
         Detection(layout.body_part(each.points), scores, each.track) for each, scores in zip(people, cut, strict=True)

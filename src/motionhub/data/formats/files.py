@@ -220,8 +220,13 @@ def numbers_of(path: Path, number: int, line: str, width: int) -> list[float]:
 
 
 def nan_at_origin(points: np.ndarray, scores: np.ndarray | None = None) -> np.ndarray:
-    """`(..., dims)` with NaN for joints at exactly the origin; with scores, only for those without a positive one."""
+    """`(..., dims)` with NaN for joints at exactly the origin; with scores, only for those without a positive one.
+
+    In images (-1, -1) is missing too, whatever the score.
+    """
     missing = (points == 0).all(axis=-1) & (True if scores is None else ~(scores > 0))
+    if points.shape[-1] == 2:
+        missing |= (points == -1).all(axis=-1)
     return np.where(missing[..., None], np.nan, points)
 
 

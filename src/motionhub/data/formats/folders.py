@@ -43,7 +43,9 @@ def recordings(folder: Path, suffix: str = ".json") -> dict[str, dict[int, Path]
 
 
 def _numbered(suffix: str) -> re.Pattern[str]:
-    return re.compile(rf"(.*?)[_-]?(\d{{1,15}})(?:_keypoints)?{re.escape(suffix)}", re.IGNORECASE)
+    # OpenPose writes 0012_keypoints.json, OpenPifPaf 0012.jpg.predictions.json
+    named = r"(?:_keypoints|_predictions|(?:\.(?:jpe?g|png|bmp|tiff?))?\.predictions)?"
+    return re.compile(rf"(.*?)[_-]?(\d{{1,15}}){named}{re.escape(suffix)}", re.IGNORECASE)
 
 
 def first_files(folder: Path, suffix: str = ".json", most: int = 64) -> list[Path]:

@@ -31,6 +31,8 @@ FILE_UNITS: dict[str, tuple[str, float]] = {
 MAX_VALUES = 2**26
 # Sparse tables expand, but a few kilobytes must not grow to gigabytes.
 _FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
+# Landmarks of MediaPipe Holistic: the body first, the face (468, or 478 with irises), and one hand or both.
+HOLISTIC = {33 + face + hands for face in (0, 468, 478) for hands in (0, 21, 42)} - {33}
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 

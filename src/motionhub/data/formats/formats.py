@@ -21,6 +21,7 @@ from motionhub.data.formats import (
     detectron2,
     easymocap,
     gltf,
+    hdf5,
     humanml3d,
     keypoints,
     label_studio,
@@ -32,12 +33,14 @@ from motionhub.data.formats import (
     nuitrack,
     openpose,
     parquet,
+    phones,
     pyskl,
     qualisys,
     rokoko,
     smpl,
     table,
     tfjs,
+    torch_files,
     training_arrays,
     trc,
     ultralytics,
@@ -57,11 +60,11 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Where several fit, the first wins.
 _MODULES = (
-    gltf,  # before other JSON
-    *(openpose, alphapose, coco, label_studio, lcrnet, mediapipe),
+    *(gltf, hdf5),  # before other JSON, and MATLAB files
+    *(openpose, alphapose, coco, label_studio, lcrnet, phones, mediapipe),
     *(ultralytics, mmpose, vitpose, tfjs, easymocap, detectron2, azure_kinect, zed, nuitrack, keypoints),
     *(cvat, yolo),
-    *(smpl, humanml3d, training_arrays, videopose3d, arrays),
+    *(torch_files, smpl, humanml3d, training_arrays, videopose3d, arrays),
     *(pyskl, parquet, trc, bvh),
     *(c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
     table,
@@ -72,20 +75,23 @@ WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN
 _NUM_NEAREST = 3
 _SHOWN = 10
 _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
-_HDF5 = (
-    "of DeepLabCut or SLEAP: export CSV, or motionhub.from_movement(movement.io.load_poses.from_file(FILE, fps=...)) "
-    "of the package movement; of others: save its arrays as .npz with keypoints (people, frames, joints, dims)"
-)
 _FBX = "import it in Blender (free) and export the armature as BVH, or as glTF (.glb), with its animation"
 _OPENSIM = "its joint angles or forces are no positions; give the markers as TRC, or export body positions as CSV"
 # Common other contents, and what to do with them.
 _FOREIGN = {
-    b"\x89HDF": f"an HDF5 file; {_HDF5}",
     b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
     "motionhub dataset build NAME --raw ZIP --out FOLDER",
     b"\x1f\x8b": "a gzip file; unpack it first",
     b"Kaydara ": f"an FBX file; {_FBX}",
     b"; FBX": f"an FBX file in text; {_FBX}",
+    b"PXR-USDC": f"a USD scene; {_FBX}",
+    b"#usda": f"a USD scene in text; {_FBX}",
+    b"BLENDER": "a Blender file; export the armature from Blender as BVH, or as glTF (.glb) with its animation",
+    b"//Maya ASCII": f"a Maya scene; export FBX, {_FBX}",
+    b"#ROSBAG": "a ROS bag; export the topic of the skeletons as CSV or JSON",
+    b"\x89MCAP": "an MCAP recording; export the topic of the skeletons as CSV or JSON",
+    b"EVENTS1": "a recording of Kinect Studio; play it, and write the joints of the body stream as CSV",
+    b"landmark {": "MediaPipe landmarks as protocol buffer text; save them by MessageToJson as JSON",
     b"CDF": "a NetCDF file; if movement wrote it: motionhub.from_movement(xarray.load_dataset(FILE))",
     b"\x89PNG": "a PNG image; a pose estimator makes keypoints of it",
     b"\xff\xd8\xff": "a JPEG image; a pose estimator makes keypoints of it",
@@ -220,9 +226,8 @@ def _foreign(head: bytes) -> str | None:
     """What a common file of another kind is, and the way out."""
     if b"\nendheader" in head.lower():
         return f"an OpenSim table (.mot, .sto); {_OPENSIM}"
-    if head.startswith(b"PK") and b"/data.pkl" in head[:200]:
-        call = 'numpy.savez("CLIP.npz", keypoints=tensor.numpy(), layout="smpl-24", fps=30, unit="metre")'
-        return f"a PyTorch file; load it with torch and save the joints: {call}"
+    if b"<OpenSimDocument" in head[:500]:
+        return "an OpenSim model or setup, no motion; give the markers as TRC"
     if head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head):
         return "an Excel workbook; save the sheet of positions as CSV and give that file"
     if head[257:262] == b"ustar":

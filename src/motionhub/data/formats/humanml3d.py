@@ -92,7 +92,8 @@ def _generated(path: Path, content: Any, options: ReadOptions) -> list[SkeletonS
 def _clip(path: Path, joints: np.ndarray, options: ReadOptions) -> SkeletonSequence:
     whole = joints.shape[1] == 22
     if not whole:
-        note(path, "joints", "KIT-ML: state which of its 21 joints are left and which right by layout=.")
+        text = 'its tools disagree about left and right; layout="kit-21" is that of its authors'
+        note(path, "joints", f"KIT-ML: {text}.")
     layout = options.layout_of(path, "humanml3d-22" if whole else None)
     rate = _RATES.get(joints.shape[1])
     unit = options.unit_of(path, "metre" if whole else None)

@@ -14,7 +14,7 @@ import numpy as np
 from motionhub.data.formats.detections import Detection, NumberedFrames, clip_of
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, note, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, is_number
-from motionhub.data.formats.people import (
+from motionhub.data.formats.frames import (
     FRAME_LISTS,
     PEOPLE,
     Facts,
@@ -23,11 +23,11 @@ from motionhub.data.formats.people import (
     keyed_by_frame,
     load_document,
     moment_of,
-    places_of,
     stamp_key,
-    track_of,
     with_key,
 )
+from motionhub.data.formats.people import places_of
+from motionhub.data.formats.persons import track_of
 from motionhub.skeletons.joint_names import own_names
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence

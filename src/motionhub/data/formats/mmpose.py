@@ -7,22 +7,21 @@ from typing import Any
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.people import (
-    Program,
-    clip_of_frames,
-    clips_in,
-    finds,
-    frames_in,
-    in_folder,
-    load_document,
-    read_people,
-)
+from motionhub.data.formats.frames import finds, frames_in, in_folder, load_document
+from motionhub.data.formats.people import clip_of_frames, clips_in, read_people
+from motionhub.data.formats.persons import Program
 from motionhub.data.formats.plain_pickle import array
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Its lifted keypoints are metres, z up, the lowest joint at z = 0.
-PROGRAM = Program(layouts={17: "coco-17", 26: "halpe-26", 133: "coco-wholebody-133"}, unit="metre", up="z")
+# The first 70 of 308 keypoints (Sapiens) are those of mhr-70.
+PROGRAM = Program(
+    layouts={17: "coco-17", 26: "halpe-26", 70: "mhr-70", 133: "coco-wholebody-133"},
+    unit="metre",
+    up="z",
+    first={308: 70},
+)
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

@@ -3,13 +3,12 @@
 import math
 import re
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from motionhub.data.formats.cells import MISSING, Row, numbers, whole_numbers
-from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
+from motionhub.data.formats.clock import clock_seconds, place_stamps, seconds_per_stamp
 from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.columns import Columns
 from motionhub.data.formats.detections import frame_positions
@@ -17,18 +16,19 @@ from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.format import ReadOptions
 
 
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+_IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_TIMECODE = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2})[:;](\d{1,3})")
 _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
 
 
 def recordings(path: Path, columns: Columns, rows: list[Row]) -> list[list[Row]]:
     """The rows of each recording, in order: by the columns that name recordings, and by the names of images."""
     frame, groups = columns.frame, dict[tuple[str, ...], list[Row]]()
-    named = frame is not None and not all(_is_number(cells[frame]) for _, cells in rows)
+    named = frame is not None and not any(_is_number(cells[frame]) for _, cells in rows)
     if not named and not columns.recording:
         return [rows]
     for line, cells in rows:
-        key = tuple(cells[column] for column in columns.recording)
+        key = tuple(_without_number(cells[column], _IMAGES) for column in columns.recording)
         if named and frame is not None:
             key = (*key, _without_number(cells[frame]))
         groups.setdefault(key, []).append((line, cells))
@@ -45,8 +45,10 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def _without_number(name: str) -> str:
-    """The name of an image without its number: of one recording all are the same."""
+def _without_number(name: str, endings: tuple[str, ...] = ("",)) -> str:
+    """The name of an image without its number: of one recording all are the same; `endings`: of names of images."""
+    if not name.lower().endswith(endings):
+        return name
     if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
         return name
     return re.sub(r"\d+(?=\D*$)", "", name)
@@ -65,7 +67,7 @@ def positions_of(
 ) -> tuple[np.ndarray, ReadOptions, float | None]:
     """The position of each row in the clip, the options with the rate of its frames, and the rate that times state."""
     frames = _frame_numbers(path, columns, rows)
-    times = _times(path, columns, rows)
+    times = _times(path, columns, rows, options)
     moments = times if frames is None else frames
     if moments is None:
         return _without_frames(path, columns, rows), options, None
@@ -101,7 +103,8 @@ def placed_frames(path: Path, numbers: list[int], options: ReadOptions) -> tuple
 def _seconds_per_stamp(rows: list[Row], columns: Columns, names: list[str], stamps: np.ndarray) -> float:
     assert columns.time is not None
     cell = rows[0][1][columns.time]
-    return 1.0 if _clock_seconds(cell) is not None else seconds_per_stamp(stamps, names[columns.time])
+    in_seconds = clock_seconds(cell) is not None or _TIMECODE.fullmatch(cell) is not None
+    return 1.0 if in_seconds else seconds_per_stamp(stamps, names[columns.time])
 
 
 def _frame_numbers(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
@@ -121,29 +124,22 @@ def _frame_numbers(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray 
     return np.array([number_in(name, -1) for name in names], np.int64)
 
 
-def _times(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
-    """The time stamp of each row; times of day and dates in seconds."""
+def _times(path: Path, columns: Columns, rows: list[Row], options: ReadOptions) -> np.ndarray | None:
+    """The time stamp of each row; times of day, dates and time codes (at the stated rate) in seconds."""
     if columns.time is None:
         return None
-    if _clock_seconds(rows[0][1][columns.time]) is None:
+    codes = [_TIMECODE.fullmatch(cells[columns.time]) for _, cells in rows]
+    if all(codes):
+        rate = options.fps_of(path)
+        parts = np.array([[int(part) for part in code.groups()] for code in codes if code], np.float64)
+        return parts @ [3600, 60, 1, 1 / rate]
+    if clock_seconds(rows[0][1][columns.time]) is None:
         return numbers(path, rows, [columns.time])[:, 0]
-    stamps = [_clock_seconds(cells[columns.time]) for _, cells in rows]
+    stamps = [clock_seconds(cells[columns.time]) for _, cells in rows]
     for (line, cells), stamp in zip(rows, stamps, strict=True):
         if stamp is None:
             raise bad_file(path, f"line {line}", f"expected a time of day, got {cells[columns.time][:40]!r}.")
     return np.array(stamps, np.float64)
-
-
-def _clock_seconds(cell: str) -> float | None:
-    """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
-    if clock := _CLOCK.fullmatch(cell):
-        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
-    if len(cell) < 16 or not cell[:4].isdigit() or cell[4] != "-":
-        return None
-    try:
-        return (datetime.fromisoformat(cell).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
-    except ValueError:
-        return None
 
 
 def _without_frames(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:

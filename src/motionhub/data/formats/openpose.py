@@ -23,7 +23,7 @@ from motionhub.data.formats.files import (
 )
 from motionhub.data.formats.folders import beside, first_files, number_in, recordings
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, UnstatedFact
-from motionhub.data.formats.people import load_document, moment_of
+from motionhub.data.formats.frames import load_document, moment_of
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -50,6 +50,7 @@ _FAR = 0.3
 _TOP = re.compile(rb'\s*\{[^{\[]*"people"\s*:')
 
 People = list[dict[str, Any]]
+_LENGTHS = {unit: factor for unit, (kept, factor) in FILE_UNITS.items() if kept == "metre"}
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -124,9 +125,6 @@ def _clip(path: Path, frames: dict[int, tuple[Path, People]], options: ReadOptio
     lengths = options.unit is not None and FILE_UNITS[options.unit][0] == "metre"
     dims = 3 if deep and (lengths or not flat) else 2
     _note_what_is_left_out(path, everybody, flat and deep and dims == 2)
-    if dims == 3 and options.unit is None:
-        reason = f'3-D keypoints are in the unit of the calibration; call motionhub.read("{path}", unit="metre")'
-        raise UnstatedFact(str(bad_file(path, "unit", f"{reason} or with the true one.")), "unit")
     if everybody and not flat and not deep:
         filled = {key for person in everybody for key, value in person.items() if isinstance(value, list) and value}
         held = sorted(filled - {"person_id"})
@@ -143,8 +141,24 @@ def _clip(path: Path, frames: dict[int, tuple[Path, People]], options: ReadOptio
     layout = _layout(path, sorted({len(person.points) for person in people}), options)
     _check_body(path, layout, people, options)
     rows = frames_of(path, list(frames), [number for number, _ in detected], body_parts(layout, people))
-    unit = options.unit_of(path, assumed="pixel")
+    unit = options.unit_of(path, assumed="pixel" if dims == 2 else _unit_of_bodies(path, people, options))
     return clip_of(path, rows, options, layout, unit=unit, dims=dims, up="-y" if dims == 2 else None)
+
+
+def _unit_of_bodies(path: Path, people: list[Detection], options: ReadOptions) -> str | None:
+    """The unit in which 3-D bodies have the size of people, with a note; no file states it."""
+    seen = [person.points[np.isfinite(person.points).all(axis=1)] for person in people]
+    with np.errstate(over="ignore"):
+        sizes = [np.ptp(points, axis=0).max() for points in seen if len(points) > 1]
+    size = float(np.median(sizes)) if sizes else 0.0
+    found = next((unit for unit, factor in _LENGTHS.items() if 0.8 < size * factor < 2.6), None)
+    if options.unit is not None:
+        return None
+    if found is None:
+        reason = f'3-D keypoints are in the unit of the calibration; call motionhub.read("{path}", unit="metre")'
+        raise UnstatedFact(str(bad_file(path, "unit", f"{reason} or with the true one.")), "unit")
+    note(path, "unit", f"no unit is stated; bodies of {size:.3g} are read in {found}s; unit= states another one.")
+    return found
 
 
 def _values(person: dict[str, Any], keys: tuple[str, ...]) -> Any:

@@ -5,18 +5,14 @@ A separate process (`parquet_process.py`) decodes a file, as pyarrow crashes on 
 
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
-from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionhub.data.formats import parquet_process
+from motionhub.data.formats.decoding import decoded
 from motionhub.data.formats.files import bad_file, read_bytes
 from motionhub.data.formats.format import Format, ReadOptions, most_values
 from motionhub.data.formats.writing import Writer
@@ -35,11 +31,9 @@ _LISTS = ("keypoints", "confidence", "track_ids")
 _MAX_ROWS = 2**18
 # Of the footer.
 _LIMITS = {"thrift_string_size_limit": 2**24, "thrift_container_size_limit": 2**20}
-# Limits of the process, in bytes and seconds of CPU time; `_WAITING` times as much wall time.
+# Limits of the process, in bytes and seconds of CPU time.
 _BASE_MEMORY, _MEMORY_PER_BYTE, _MEMORY_PER_VALUE = 2**30, 2, 24
-_BASE_SECONDS, _BYTES_PER_SECOND, _WAITING = 15, 2**21, 10
-# Threads of the process would only reserve memory.
-_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_BASE_SECONDS, _BYTES_PER_SECOND = 15, 2**21
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -78,7 +72,6 @@ def _decoded(path: Path, size: int) -> bytes:
     """The output of the process. Raises ValueError when it fails or cannot be started."""
     seconds, values = _BASE_SECONDS + size // _BYTES_PER_SECOND, most_values(path)
     request = {
-        "import_path": [folder for folder in sys.path if os.path.isabs(folder)],
         "memory": _BASE_MEMORY + _MEMORY_PER_BYTE * size + _MEMORY_PER_VALUE * values,
         "seconds": seconds,
         "limits": _LIMITS,
@@ -86,34 +79,7 @@ def _decoded(path: Path, size: int) -> bytes:
         **{"needed": _NEEDED, "texts": _TEXTS, "lists": _LISTS, "shape": _SHAPE},
         **{"most_rows": _MAX_ROWS, "most_values": values},
     }
-    # Isolated from code in the working folder and environment variables.
-    command = [os.fsdecode(get_executable() or "python"), "-I", "-S", parquet_process.__file__, json.dumps(request)]
-    try:
-        with path.open("rb") as file:
-            done = subprocess.run(
-                command,
-                stdin=file,
-                capture_output=True,
-                timeout=_WAITING * seconds,
-                env={**os.environ, **_ENVIRONMENT},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows, no flashing console
-                check=False,
-            )
-    except subprocess.TimeoutExpired:
-        raise bad_file(path, "parquet", f"not decoded in {_WAITING * seconds} s; the file is damaged.") from None
-    except OSError as error:
-        raise bad_file(path, "parquet", f"the decoding process cannot be started ({error}).") from None
-    if done.returncode:
-        raise bad_file(path, "parquet", f"{_death(done)}; the file is damaged, write or download it again.")
-    return done.stdout
-
-
-def _death(done: subprocess.CompletedProcess[bytes]) -> str:
-    if done.returncode < 0:
-        known = {int(each): each.name for each in signal.Signals}
-        return f"pyarrow crashed decoding it ({known.get(-done.returncode, -done.returncode)})"
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    return f"pyarrow failed decoding it (exit status {done.returncode}: {''.join(last)[:200]})"
+    return decoded(path, parquet_process.__file__, request, kind="parquet", library="pyarrow")
 
 
 def encode_all(sequences: Sequence[SkeletonSequence]) -> bytes:

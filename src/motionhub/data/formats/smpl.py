@@ -7,15 +7,16 @@ Fingers, face and body shape are left out, with a note.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionhub.data.formats.arrays import NPY_MAGIC, ZIP_MAGIC, archive_of, array_of, names_in, object_of, shape_of
-from motionhub.data.formats.detections import Detection, clip_of, frame_positions, frames_of
-from motionhub.data.formats.files import bad_file, note, read_bytes
+from motionhub.data.formats.detections import MAX_PEOPLE, Detection, clip_of, frame_positions, frames_of
+from motionhub.data.formats.files import bad_file, note, read_bytes, read_head
+from motionhub.data.formats.folders import first_files, recordings
 from motionhub.data.formats.format import Format, ReadOptions, checked_size
 from motionhub.data.formats.plain_pickle import is_packed, load_pickle, plain
 from motionhub.data.formats.smpl_body import joint_positions
@@ -36,7 +37,8 @@ _ROTATIONS = (
     (("pose",), ("trans", "transl")),
     (("smpl_thetas",), ("cam_trans",)),
 )
-_RATES = ("mocap_framerate", "mocap_frame_rate")
+# The first two are of AMASS, which is z up.
+_RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
 _KIND = "surface_model_type"
 # Dicts inside which some programs keep the parameters.
 _INSIDE = ("smpl", "smpl_params_global", "smplx")
@@ -77,6 +79,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     AMASS is z up and states its frame rate; AIST++ is y up at 60 frames per second, MDM at 20; results of video are
     in the axes of the camera (y down) and have no frame rate.
     """
+    if path.is_dir():
+        return [_folder(path, files, options) for files in recordings(path, ".npz").values()]
     content = read_bytes(path)
     if content.startswith(NPY_MAGIC) and shape_of(path, content) == ():
         return [_parameters(path, _generated(path, content), options, fps=20.0, up="y")]
@@ -85,16 +89,36 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if content.startswith(ZIP_MAGIC):
         return [_of_archive(path, content, options)]
     tree = plain(path, load_pickle(path))
+    found = clip_of_parameters(path, tree, options)
+    return [_of_people(path, tree, options) if found is None else found]
+
+
+def clip_of_parameters(path: Path, tree: Any, options: ReadOptions) -> SkeletonSequence | None:
+    """The clip of a dict of rotations and translations; None for other content."""
     if isinstance(tree, dict) and _keys_of(tree) is None:
         tree = next((tree[key] for key in _INSIDE if isinstance(tree.get(key), dict)), tree)
     if isinstance(tree, dict) and "smpl_poses" in tree:  # lengths in units of the scaling
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             scaling = _numbers(path, "smpl_scaling", tree.get("smpl_scaling", 1.0)).ravel()[:1]
             moved = {**tree, "smpl_trans": _numbers(path, "smpl_trans", tree.get("smpl_trans", np.zeros(3))) / scaling}
-        return [_parameters(path, moved, options, fps=60.0, up="y")]
-    if isinstance(tree, dict) and _keys_of(tree) is not None and "joints" not in tree:
-        return [_parameters(path, tree, options)]
-    return [_of_people(path, tree, options)]
+        return _parameters(path, moved, options, fps=60.0, up="y")
+    if not isinstance(tree, dict) or _keys_of(tree) is None or "joints" in tree:
+        return None
+    if isinstance(tree["poses"] if "poses" in tree else None, list) and "jointPositions" in tree:  # 3DPW
+        return _several(path, tree, options, fps=30.0)
+    return _parameters(path, tree, options)
+
+
+def _folder(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
+    """The frames of ROMP or BEV, a numbered archive each."""
+    frames = {}
+    for number, file in files.items():
+        arrays = archive_of(file, read_bytes(file), {"results", *_JOINTS}, objects=("results",))
+        held = arrays.get("results", arrays)
+        if not isinstance(held, dict):
+            raise bad_file(file, "results", f"expected a dict of the people of a frame, got {type(held).__name__}.")
+        frames[number] = {"time": number, **{key: held[key] for key in (*_JOINTS, "track_ids") if key in held}}
+    return _frames(path, frames, options)
 
 
 def _of_archive(path: Path, content: bytes, options: ReadOptions) -> SkeletonSequence:
@@ -110,7 +134,7 @@ def _of_archive(path: Path, content: bytes, options: ReadOptions) -> SkeletonSeq
     if stated is not None and (stated.size != 1 or not 0 < stated.ravel()[0] < 1e6):
         raise bad_file(path, str(rate), f"expected one positive number, got {stated.ravel()[:4].tolist()}.")
     fps = None if stated is None else float(stated.ravel()[0])
-    return _parameters(path, present, options, fps=fps, up=None if fps is None else "z")
+    return _parameters(path, present, options, fps=fps, up="z" if rate in _RATES[:2] else None)
 
 
 def _motion_x(path: Path, content: bytes) -> dict[str, np.ndarray]:
@@ -141,13 +165,29 @@ def _generated(path: Path, content: bytes) -> dict[str, np.ndarray]:
 def _parameters(
     path: Path, content: dict[Any, Any], options: ReadOptions, fps: float | None = None, up: str | None = None
 ) -> SkeletonSequence:
-    """One person by forward kinematics."""
+    """One person by forward kinematics; each one of arrays (people, frames, ...)."""
+    keys = _keys_of(content)
+    if keys is not None and keys[0] == ("root_orient", "pose_body") and np.ndim(content["root_orient"]) == 3:
+        return _several(path, content, options, fps)
     points, layout = _joints(path, "content", content)
     if up == "z" and not _numbers(path, "poses", _rotations(path, "content", content))[:, 0].any():
         note(path, "poses", "the root is never turned, so that the body stands along y, not z: read as y up.")
         up = "y"
     known = options.layout_of(path, _stated_body(content, layout))
     return options.sequence(path, points, known, fps=fps, unit=options.unit_of(path, "metre"), up=up)
+
+
+def _several(path: Path, content: dict[Any, Any], options: ReadOptions, fps: float | None = None) -> SkeletonSequence:
+    """The people of arrays (people, frames, ...) or of lists with an item a person: 3DPW, SLAHMR."""
+    keys = _keys_of(content)
+    assert keys is not None
+    stacked = [key for group in keys for key in group if content.get(key) is not None]
+    counts = {len(content[key]) for key in stacked}
+    if len(counts) != 1 or not 0 < (count := counts.pop()) <= MAX_PEOPLE:
+        raise bad_file(path, "content", f"expected the same people in {stacked}, got {sorted(counts)}.")
+    people = {number: {key: content[key][number] for key in stacked} for number in range(count)}
+    clip = _people(path, people, options if fps is None else replace(options, fps=options.fps_of(path, fps)))
+    return clip.replace(up=None)  # of the scene, which no file states
 
 
 def _stated_body(content: dict[Any, Any], layout: str) -> SkeletonLayout:
@@ -337,7 +377,9 @@ def _frame_ids(path: Path, place: str, person: dict[Any, Any], length: int) -> l
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """An archive or pickle with rotations of SMPL or with a regressor's joints, or an array of Motion-X."""
+    """An archive or pickle with rotations of SMPL or a regressor's joints, a folder of such, an array of Motion-X."""
+    if path.is_dir():
+        return any(names_in(file, read_head(file)) == {"results"} for file in first_files(path, ".npz", 1))
     if head.startswith(NPY_MAGIC):
         return shape_of(path, head)[1:] == (_MOTION_X,) or _holds(path, head, ((b"'|O'", b"root_translation"),))
     if head.startswith(ZIP_MAGIC):

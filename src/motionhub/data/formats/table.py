@@ -10,16 +10,18 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from motionhub.data.formats.cells import MISSING, Row, numbers, rows_of_cells, separator_of, text_lines
-from motionhub.data.formats.columns import Columns, by_person, columns_of
+from motionhub.data.formats.columns import OF_PERSON, Columns, by_person, columns_of
 from motionhub.data.formats.detections import Detection, Frames, clip_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note
 from motionhub.data.formats.format import (
     FILE_UNITS,
+    HOLISTIC,
     Format,
     ReadOptions,
     UnstatedFact,
@@ -37,8 +39,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 _RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
 # Coordinates that programs write for a joint they did not find.
 _SENTINELS = (-999.0, -9999.0, -99999.0)
-# Landmarks of MediaPipe Holistic: the body first, the face (468, or 478 with irises), and one hand or both.
-_HOLISTIC = {33 + face + hands for face in (0, 468, 478) for hands in (0, 21, 42)} - {33}
+_RATES = ("fps", "frame_rate", "framerate", "frame rate")
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
@@ -66,6 +67,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         options = replace(options, fps=options.fps_of(path, rate))
     _state(path, names, columns)
     rows = _rows(path, columns, lines, start)
+    _note_unread_moments(path, names, columns, rows)
+    if (stated := _stated_rate(path, names, rows)) is not None:
+        options = replace(options, fps=options.fps_of(path, stated))
     clips = []
     for group in recordings(path, columns, rows):
         clips.append(_clip(path, names, columns, group, options))
@@ -85,8 +89,21 @@ def _header(lines: Sequence[str]) -> tuple[int, list[str], float | None]:
                 continue
             return row + 1, names, rate
         if plain:
-            return row + 1, _cells(line), rate
+            names, below = _cells(line), _cells(lines[row + 1]) if row + 1 < len(lines) else []
+            axes = [cell.lower() for cell in below if cell]
+            if columns_of(names) is None and {"x", "y"} <= {*axes} and columns_of(joined := _joined(names, below)):
+                return row + 2, joined, rate
+            return row + 1, names, rate
     return 1, [], rate
+
+
+def _joined(names: list[str], axes: list[str]) -> list[str]:
+    """The names of two lines: joints, perhaps only above their first column, and below them x, y, ..."""
+    found, last = [], ""
+    for place, axis in enumerate(axes):
+        last = (names[place] if place < len(names) else "") or last
+        found.append(f"{last}_{axis}" if axis else last)
+    return found
 
 
 def number_or_none(text: str) -> float | None:
@@ -124,6 +141,39 @@ def _state(path: Path, names: list[str], columns: Columns) -> None:
         raise bad_file(path, "columns", f"expected one unit in the names of the columns, got {list(columns.units)}.")
 
 
+def _stated_rate(path: Path, names: list[str], rows: list[Row]) -> float | None:
+    """The rate in a column called fps, the same in all rows."""
+    column = next((at for at, name in enumerate(names) if name.lower() in _RATES), None)
+    if column is None or any(len(cells) <= column for _, cells in rows):
+        return None
+    found = {cells[column] for _, cells in rows}
+    rate = number_or_none(next(iter(found))) if len(found) == 1 else None
+    if rate is None:
+        note(
+            path,
+            "columns",
+            f"{names[column]!r} is not one rate for all rows ({sorted(found)[:3]}), so it is not read.",
+        )
+    return rate
+
+
+def _note_unread_moments(path: Path, names: list[str], columns: Columns, rows: list[Row]) -> None:
+    """Numbers that ascend from row to row, other than one by one, in a table without frames and times."""
+    if columns.frame is not None or columns.time is not None or columns.joint is not None or len(rows) < 3:
+        return
+    read = {*columns.coordinates, *columns.special}
+    for column, name in enumerate(names):
+        if column in read or name in columns.doubtful or any(len(cells) <= column for _, cells in rows):
+            continue
+        try:
+            steps = {float(later[column]) - float(cells[column]) for (_, cells), (_, later) in pairwise(rows)}
+        except ValueError:
+            continue
+        if min(steps) > 0 and steps != {1.0}:
+            text = f"column {column + 1} ({name or 'without a name'}) ascends from row to row but is not read"
+            note(path, "columns", f'{text}; rename it to "frame" or "time" if it says when.')
+
+
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
@@ -149,6 +199,9 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     joints, joint_of = list(columns.values), None
     groups = by_person(columns.values) if columns.joint is None and columns.person is None else None
     if groups is not None:
+        if not any(map(OF_PERSON.fullmatch, names)):
+            who = _listed([name or "without a name" for name in groups])
+            note(path, "columns", f"the names of the columns are of {len(groups)} people: {who}.")
         people, person_of = list(groups), np.zeros(len(rows), np.int64)
         joints = list(dict.fromkeys(joint for group in groups.values() for joint in group))
     elif columns.joint is not None:
@@ -180,6 +233,8 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
 
 def _up(path: Path, layout: SkeletonLayout, points: np.ndarray, unit: str) -> str | None:
     """The axis along which bodies in units of length stand; a table does not state it."""
+    if unit in ("pixel", "normalised"):
+        return "-y"
     if points.shape[-1] != 3 or FILE_UNITS[unit][0] != "metre":
         return None
     up = up_of(path, layout.joints, points, None)
@@ -276,7 +331,7 @@ def _layout(path: Path, joints: list[str], options: ReadOptions) -> tuple[Skelet
         known = f"it has {len(joints)} numbered joints; known layouts of as many: {', '.join(same) or 'none'}"
         reason = f"the file does not state it; {known}; call {call} with the true one."
         raise UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
-    if options.layout_of(path).joints == LAYOUTS["mediapipe-33"].joints and len(counted) in _HOLISTIC:
+    if options.layout_of(path).joints == LAYOUTS["mediapipe-33"].joints and len(counted) in HOLISTIC:
         note(path, "joints", f"the first 33 of {len(counted)} are the body of MediaPipe; face and hands are left out.")
         counted = counted[:33]
     layout, order = layout_of_names(path, counted, options)

@@ -11,7 +11,7 @@ import numpy as np
 
 from motionhub.data.formats.cells import MISSING, number
 from motionhub.data.formats.columns import UNITS
-from motionhub.data.formats.detections import frame_positions
+from motionhub.data.formats.detections import frame_positions, step_of
 from motionhub.data.formats.files import bad_file, note, read_text
 from motionhub.data.formats.format import (
     FILE_UNITS,
@@ -21,6 +21,7 @@ from motionhub.data.formats.format import (
     layout_of_names,
     with_unique_names,
 )
+from motionhub.data.formats.markers import clip_of_markers
 from motionhub.data.formats.upright import up_of, y_up
 from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -52,39 +53,57 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, f"line {len(lines)}", f"expected {length} frames, got {len(rows)}; is it cut off?")
     names = _names(path, lines[3], lines[4], markers, max(len(row) for _, row in rows))
     checked_size(path, length, len(names), 3)
-    points = _at_their_frames(path, rows, np.stack([_points(path, line, row, len(names)) for line, row in rows]))
-    _check_times(path, rows, rate)
-    layout, order = layout_of_names(path, names, options)
-    points, unit = points[:, order], _unit(path, points, unit, options)
+    points = np.stack([_points(path, line, row, len(names)) for line, row in rows])
+    _note_short_rows(path, rows, len(names))
+    points, step = _at_their_frames(path, rows, points)
+    rate = _rate(path, rows, rate, step)
+    unit = _unit(path, points, unit, options)
+    if len({name.rpartition(":")[0] for name in names}) > 1 and unit != "pixel":  # several subjects
+        return [clip_of_markers(path, names, points, options, rate=rate, unit=unit, by_format="y")]
+    layout, order = layout_of_names(path, with_unique_names(path, names), options)
+    points = points[:, order]
     if unit == "pixel":
         return [options.sequence(path, points[..., :2], layout, fps=rate, unit=unit, up="-y")]
     up = up_of(path, layout.joints, points, "y")
     return [options.sequence(path, points, layout, fps=rate, unit=unit, up=up)]
 
 
-def _at_their_frames(path: Path, rows: list[tuple[int, list[str]]], points: np.ndarray) -> np.ndarray:
-    """The rows at the positions of their numbers; frames that are absent are missing."""
+def _at_their_frames(path: Path, rows: list[tuple[int, list[str]]], points: np.ndarray) -> tuple[np.ndarray, int]:
+    """The rows at the positions of their numbers, and their common step; frames that are absent are missing."""
     numbers = [number(path, line, row[0]) for line, row in rows]
     if any(not abs(each) < 1e15 or each != int(each) for each in numbers) or (np.diff(numbers) <= 0).any():
         note(path, "Frame#", "the numbers of frames do not ascend; each row is read as the next frame.")
-        return points
+        return points, 1
     places = frame_positions(path, [int(each) for each in numbers])
     length = max(places.values()) + 1
     checked_size(path, length, points.shape[1], 3)
     placed = np.full((length, *points.shape[1:]), np.nan)
     placed[[places[int(each)] for each in numbers]] = points
-    return placed
+    return placed, step_of(places)
 
 
-def _check_times(path: Path, rows: list[tuple[int, list[str]]], rate: float) -> None:
-    """A note where the times advance at another rate than the one in the header."""
+def _rate(path: Path, rows: list[tuple[int, list[str]]], rate: float, step: int) -> float:
+    """The rate of the rows: of every third frame a third; with a note where the times advance at another one."""
+    if step > 1:
+        note(path, "Frame#", f"numbered in steps of {step}, of {rate:g} per second: a clip of {rate / step:.4g} fps.")
+    rate /= step
     times = np.array([number(path, line, row[1] if len(row) > 1 else "") for line, row in rows])
     steps = np.diff(times)
-    if not len(steps) or not np.isfinite(steps).all() or (steps <= 0).any():
-        return
-    found = 1 / float(np.median(steps))
-    if abs(found / rate - 1) > _OTHER_RATE:
-        note(path, "Time", f"the times advance at {found:.3g} frames per second; DataRate {rate:g} is read.")
+    if len(steps) and np.isfinite(steps).all() and (steps > 0).all():
+        found = 1 / float(np.median(steps))
+        if abs(found / rate - 1) > _OTHER_RATE:
+            note(
+                path, "Time", f"the times advance at {found:.3g} frames per second; DataRate {rate * step:g} is read."
+            )
+    return rate
+
+
+def _note_short_rows(path: Path, rows: list[tuple[int, list[str]]], markers: int) -> None:
+    """Rows with fewer cells than others: programs omit empty cells at the end, but then no others."""
+    short = [line for line, row in rows if len(row) < 2 + 3 * markers - 2 and "" not in row[2:]]
+    if short:
+        text = f"{len(short)} lines have fewer cells (the first is line {short[0]})"
+        note(path, "markers", f"{text}; the markers at their end are read as missing.")
 
 
 def _names(path: Path, line: list[str], axes: list[str], markers: int, widest: int) -> list[str]:
@@ -97,7 +116,7 @@ def _names(path: Path, line: list[str], axes: list[str], markers: int, widest: i
             raise bad_file(path, "line 4", f"expected {markers} marker names, got {len(names)}.")
         text = f"NumMarkers is {markers}, but {len(names)} markers have names and columns; all are read."
         note(path, "line 3", text)
-    return with_unique_names(path, names)
+    return names
 
 
 def _unit(path: Path, points: np.ndarray, stated: str, options: ReadOptions) -> str:
@@ -132,6 +151,8 @@ def _positive(path: Path, facts: dict[str, str], key: str) -> float:
 
 def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
     cells = [cell.strip() for cell in row[2 : 2 + 3 * markers]]
+    if len(cells) % 3 and any(cells[len(cells) // 3 * 3 :]):
+        raise bad_file(path, f"line {line}", f"expected x, y and z of each marker, got {len(cells)} coordinates.")
     cells += [""] * (3 * markers - len(cells))  # programs omit empty cells at the end
     if any(cell.strip().lower() not in MISSING for cell in row[2 + 3 * markers :]):
         raise bad_file(path, f"line {line}", f"expected {3 * markers} coordinates, got more.")

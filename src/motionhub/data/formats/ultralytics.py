@@ -6,7 +6,9 @@ A person is `{"class", "confidence", "box", "track_id", "keypoints": {"x": [...]
 from pathlib import Path
 
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.people import Program, finds, in_folder, read_people
+from motionhub.data.formats.frames import finds, in_folder
+from motionhub.data.formats.people import read_people
+from motionhub.data.formats.persons import Program
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

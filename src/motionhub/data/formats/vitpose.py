@@ -6,12 +6,14 @@ A person is `{"keypoints": [[x, y], ...], "scores": [...], "labels": [...], "bbo
 from pathlib import Path
 
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.people import Program, finds, in_folder, read_people
+from motionhub.data.formats.frames import finds, in_folder
+from motionhub.data.formats.people import read_people
+from motionhub.data.formats.persons import Program
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 SIGNS = (r'"keypoints"\s*:\s*\[\s*\[', r'"scores"\s*:\s*\[', r'"labels"|"bbox"')
-PROGRAM = Program(flat=True, layouts={17: "coco-17"})
+PROGRAM = Program(flat=True, layouts={17: "coco-17", 133: "coco-wholebody-133"})
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

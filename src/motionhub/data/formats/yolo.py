@@ -47,12 +47,13 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 def _clip(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
     lines = [(number, row) for number, file in files.items() for row in _rows(file)]
     lengths = sorted({len(row) for _, row in lines})
-    if len(lengths) != 1:
+    if not lengths or lengths[-1] - lengths[0] > 1:
         raise bad_file(path, "lines", f"expected lines of one length, got {lengths[:8]} numbers.")
-    values = np.array([row for _, row in lines])
+    longest = lengths[-1]  # a tracker numbers some people only
+    values = np.array([row + [np.nan] * (longest - len(row)) for _, row in lines])
     if len({*values[:, 0]}) > 1:
         note(path, "class", f"people of the classes {sorted({*values[:, 0].astype(int).tolist()})[:8]} are all read.")
-    layout = options.layout_of(path, joints=_likely_joints(lengths[0]))
+    layout = options.layout_of(path, joints=_likely_joints(longest))
     columns = _columns(path, layout, values)
     points, scores = _keypoints(values[:, _BOX : _BOX + columns.joints * columns.width], columns)
     unit = options.unit_of(path, assumed="normalised")
@@ -63,7 +64,9 @@ def _clip(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonS
                 path, "image_size", "labels are fractions of the image; give image_size=(width, height) too."
             )
         points = points * np.array(size)
-    tracks = None if columns.track is None else values[:, columns.track].astype(int).tolist()
+    tracks = None
+    if columns.track is not None:
+        tracks = [None if np.isnan(track) else int(track) for track in values[:, columns.track].tolist()]
     people = [
         Detection(points[row], None if scores is None else scores[row], None if tracks is None else tracks[row])
         for row in range(len(values))
@@ -106,6 +109,7 @@ def _columns(path: Path, layout: SkeletonLayout, values: np.ndarray) -> _Columns
 
 def _are_numbers(last: np.ndarray, more: int) -> bool:
     """Whether the last column is a track number: of two columns it is, alone it may be the person's confidence."""
+    last = last[~np.isnan(last)]
     whole = bool((np.isfinite(last) & (last >= 0) & (last < 2**53)).all() and (last == np.trunc(last)).all())
     return whole and (more == 2 or bool(last.max() >= 1))
 
