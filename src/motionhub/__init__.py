@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
+    from motionhub.kinematics.measurements import measure as measure
     from motionhub.metrics.classification import classification_report as classification_report
     from motionhub.metrics.classification import format_report as format_report
     from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
@@ -215,6 +216,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.hub.card": ("read_card_facts", "write_model_card"),
     "motionhub.hub.push": ("draw_layout", "push"),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
+    "motionhub.kinematics.measurements": ("measure",),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
     "motionhub.metrics.segmentation": ("format_segmentation_report",),
     "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),

@@ -25,6 +25,7 @@ OPTIONS = {
     f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon {READ}",
     "segment": "file! --model! -o,--output --ribbon --min_duration=0.0 --max_gap=0.0 --threshold=0.5 --low_threshold "
     f"--background --window --hop --clip {READ}",
+    "measure": f"file! -o,--output --picture --json --clip_number --up {READ}",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",

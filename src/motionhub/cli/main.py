@@ -18,6 +18,7 @@ from motionhub.cli.doctor import doctor
 from motionhub.cli.evaluate import evaluate
 from motionhub.cli.features import features
 from motionhub.cli.info import info
+from motionhub.cli.measure import measure
 from motionhub.cli.options import Command, Group
 from motionhub.cli.poses import poses
 from motionhub.cli.predict import predict
@@ -34,6 +35,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
     "Skeleton files and videos": (info, convert, poses, refine),
     "Actions": (predict, segment),
+    "Measurements": (measure,),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
     "Search": (index, search),

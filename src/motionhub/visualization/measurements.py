@@ -1,0 +1,61 @@
+"""Charts of what `motionhub.kinematics` measures, as PNG."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from motionhub.visualization.plots import new_figure, save_figure
+
+
+if TYPE_CHECKING:
+    from motionhub.kinematics.measurements import Measurements
+
+# Sides as in every drawing of a body: left blue, right orange-red.
+SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "": "#4B4E54"}
+_COLUMNS = 3
+
+
+def plot_measurements(measured: "Measurements", path: str | Path, *, person: int = 0, title: str = "") -> Path:
+    """A panel per angle over time, left and right in one.
+
+    Args:
+        measured: output of `motionhub.measure`.
+        path: the PNG to write.
+        person: position of the person.
+
+    Raises:
+        ValueError: no such person, or no angle.
+    """
+    if not 0 <= person < len(measured.track_ids) or not measured.angle_names:
+        people, angles = len(measured.track_ids), len(measured.angle_names)
+        raise ValueError(f"Expected a person with angles, got person {person} of {people} and {angles} angles.")
+    panels = list(dict.fromkeys(_without_side(name) for name in measured.angle_names))
+    rows = -(-len(panels) // _COLUMNS)
+    figure, axes = new_figure(4.2 * _COLUMNS, 2.1 * rows + 0.5, rows, _COLUMNS)
+    for panel, each in zip(panels, axes.flat, strict=False):
+        _draw_panel(each, measured, person, panel)
+    for each in axes.flat[len(panels) :]:
+        each.set_axis_off()
+    axes.flat[0].legend(fontsize=8, frameon=False, loc="best")
+    figure.suptitle(title or f"person {measured.track_ids[person]}", fontsize=11)
+    return save_figure(figure, path)
+
+
+def _draw_panel(axes: Any, measured: "Measurements", person: int, panel: str) -> None:
+    for name in (name for name in measured.angle_names if _without_side(name) == panel):
+        side = name.partition("_")[0] if name != panel else ""
+        values = measured.angle(name)[person]
+        axes.plot(measured.times, values, color=SIDE_COLOURS[side], lw=1.3, label=side or "trunk")
+        if not np.isfinite(values).any():
+            axes.text(0.5, 0.5, "missing", transform=axes.transAxes, ha="center", color=SIDE_COLOURS[""])
+    axes.set_title(panel.replace("_", " "), fontsize=9)
+    axes.set_ylabel("degrees", fontsize=8)
+    axes.set_xlabel("seconds", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(color="#E2E4E8", lw=0.6)
+
+
+def _without_side(name: str) -> str:
+    side, _, rest = name.partition("_")
+    return rest if side in ("left", "right") else name
