@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
     from motionhub.kinematics.measurements import measure as measure
+    from motionhub.kinematics.repetitions import repetitions as repetitions
     from motionhub.metrics.classification import classification_report as classification_report
     from motionhub.metrics.classification import format_report as format_report
     from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
+    from motionhub.skeletons.convert import cut as cut
     from motionhub.skeletons.convert import resample as resample
     from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
     from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
@@ -217,6 +219,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.hub.push": ("draw_layout", "push"),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
     "motionhub.kinematics.measurements": ("measure",),
+    "motionhub.kinematics.repetitions": ("repetitions",),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
     "motionhub.metrics.segmentation": ("format_segmentation_report",),
     "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),
@@ -268,7 +271,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
     "motionhub.skeletons.checks": ("inspect",),
-    "motionhub.skeletons.convert": ("convert_layout", "resample"),
+    "motionhub.skeletons.convert": ("convert_layout", "cut", "resample"),
     "motionhub.skeletons.layout": ("SkeletonLayout",),
     "motionhub.skeletons.layouts": ("LAYOUTS", "get_layout", "load_layout"),
     "motionhub.skeletons.sequence": ("SkeletonSequence",),

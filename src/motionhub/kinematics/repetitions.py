@@ -22,14 +22,21 @@ from motionhub.skeletons.sequence import SkeletonSequence
 RATE = 15.0  # frames per second at which motions are compared
 SHORTEST, LONGEST = 0.5, 15.0  # seconds of a repetition
 LEAST_MOTION = 0.03  # of the body's size, root mean square over joints: less is standing still
-NEARLY = 0.8  # a shorter lag is the period if it correlates this well, relative to the best lag
-PROMINENCE = 0.4  # of a stroke, relative to the typical one
+NEARLY = 0.5  # lags that correlate this well, relative to the best, may be the period
+_PERIODS = 4  # of which the shortest are tried
+_CLEARLY = 0.7  # of the best one's quality is enough for a shorter period
+PROMINENCE = 0.3  # of a stroke, relative to the typical one
 SMOOTHING = 0.06  # standard deviation in periods
-DIFFERENT = 0.75  # distance of a stroke from the typical one over that one's extent, above which it is another movement
+REPEATED = 0.6  # correlation of strokes, over poses and time, from which a movement is repeated ...
+MOSTLY = 0.5  # ... if this share of all strokes reaches it
+ALIKE = 0.1  # below it a stroke is another movement than those
 SEEN = 0.5  # share of frames in which a joint, or a person in a stroke, must be detected
 _POINTS = 24  # of a stroke, when strokes are compared
+_COMPONENTS = 6  # of pose space, in which strokes are compared; the others are mostly noise
 _TREND = 2.5  # periods; slower changes are no part of a repetition
+_MATRIX = 1000  # samples: the matrix of an hour would not fit into memory
 _LEVEL = 0.15  # of a stroke's height: where it starts and ends
+Stroke = tuple[int, int, int]  # the samples at which it starts, turns and ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +49,10 @@ class Repetitions:
         rows: `{"start_s", "turn_s", "end_s"}` of each, in seconds; `turn_s` is farthest from where it started.
         reason: why there are none; empty if there are.
         period_s: median time from turn to turn; NaN without repetitions.
-        times: `(num_samples,)` seconds of `signal` and of both axes of `distances`.
+        times: `(num_samples,)` seconds of `signal`.
         signal: `(num_samples,)` the principal motion, in body sizes; strokes go up.
-        distances: `(num_samples, num_samples)` between the poses of two times, in body sizes per joint.
+        distances: between the poses of any two times, in body sizes per joint; of every n-th sample, so that it has at
+            most 1,000 rows and columns.
     """
 
     track_id: int
@@ -109,16 +117,13 @@ def _of_person(sequence: SkeletonSequence) -> Repetitions:
     if poses is None:
         return Repetitions(track_id, "repetition", (), reason)
     times = np.arange(len(poses.values)) / RATE
-    period = _period(poses.values)
-    signal = _principal_motion(poses.values, period)
-    distances = _distances(poses.values)
-    shown: dict[str, Any] = {"times": times, "signal": signal, "distances": distances}
-    strokes = _strokes(signal, period)
+    found = [_counted(poses, period) for period in _periods(poses.values)]
+    best = next(each for each in found if each.quality >= _CLEARLY * max(other.quality for other in found))
+    signal, strokes, alike = best.signal, best.strokes, best.alike
+    shown: dict[str, Any] = {"times": times, "signal": signal, "distances": _distances(poses.values)}
     if len(strokes) < 2:
         reason = "one movement that is not repeated" if strokes else "no movement that comes back"
         return Repetitions(track_id, "repetition", (), f"{reason}; repetitions need two", **shown)
-    alike = [stroke for stroke, same in zip(strokes, _alike(poses.values, strokes), strict=True) if same]
-    alike = [stroke for stroke in alike if poses.seen[stroke[0] : stroke[2] + 1].mean() >= SEEN]
     if len(alike) < 2:
         return Repetitions(track_id, "repetition", (), f"{len(strokes)} movements, no two of them alike", **shown)
     rows = tuple(
@@ -128,6 +133,28 @@ def _of_person(sequence: SkeletonSequence) -> Repetitions:
     kind = "stride" if _legs_alternate(poses, alike) else "repetition"
     typical = float(np.median(np.diff([row["turn_s"] for row in rows])))
     return Repetitions(track_id, kind, rows, "", typical, **shown)
+
+
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """The strokes of a signal, those that are alike, and how much of the motion they explain, 0 to 1."""
+
+    signal: np.ndarray
+    strokes: list[Stroke]
+    alike: list[Stroke]
+    quality: float
+
+
+def _counted(poses: "_Poses", period: float) -> _Counted:
+    signal = _principal_motion(poses.values, period)
+    strokes = _strokes(signal, period)
+    likeness = _likeness(poses.values, strokes)
+    if len(strokes) < 2 or (likeness >= REPEATED).sum() < max(2, MOSTLY * len(strokes)):
+        return _Counted(signal, strokes, [], 0.0)
+    kept = [each for each, same in zip(strokes, likeness, strict=True) if same >= ALIKE]
+    kept = [(start, turn, end) for start, turn, end in kept if poses.seen[start : end + 1].mean() >= SEEN]
+    lengths = np.array([end - start for start, _, end in strokes])
+    return _Counted(signal, strokes, kept, float((likeness.clip(0) * lengths).sum() / lengths.sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +208,8 @@ def _resampled(values: np.ndarray, fps: float) -> np.ndarray:
     return np.asarray(values[low] * (1 - share) + values[low + 1] * share)
 
 
-def _period(values: np.ndarray) -> float:
-    """Samples; the shortest lag at which the motion repeats itself nearly as well as at the best lag."""
+def _periods(values: np.ndarray) -> list[float]:
+    """Samples; lags at which the motion repeats itself nearly as well as at the best lag, the shortest first."""
     flat = values.reshape(len(values), -1)
     longest = min(len(flat) // 2, round(LONGEST * RATE))
     flat = flat - uniform_filter1d(flat, 2 * longest + 1, axis=0, mode="nearest")
@@ -192,11 +219,11 @@ def _period(values: np.ndarray) -> float:
     peaks, _ = find_peaks(correlation)
     peaks = peaks[peaks >= SHORTEST * RATE]
     if not len(peaks):
-        return longest / 2
+        return [longest / 2]
     best = correlation[peaks].max()
-    if best <= 0:
-        return float(peaks[0])
-    return float(peaks[correlation[peaks] >= NEARLY * best][0])
+    lags = [float(lag) for lag in peaks[correlation[peaks] >= min(NEARLY * best, best)][:_PERIODS]]
+    # Pauses between repetitions lengthen the lag.
+    return [lags[0] / 2, *lags] if lags[0] >= 2 * SHORTEST * RATE else lags
 
 
 def _principal_motion(values: np.ndarray, period: float) -> np.ndarray:
@@ -215,18 +242,17 @@ def _principal_motion(values: np.ndarray, period: float) -> np.ndarray:
     return np.asarray(signal if rest <= (low + high) / 2 else -signal)
 
 
-def _strokes(signal: np.ndarray, period: float) -> list[tuple[int, int, int]]:
+def _strokes(signal: np.ndarray, period: float) -> list[Stroke]:
     """(start, turn, end) of each: from where the signal leaves the valley before a peak to where it reaches the next.
 
     A peak counts if it is as prominent as `PROMINENCE` of the typical one.
     """
-    padded = np.concatenate([[signal.min()], signal, [signal.min()]])
     distance = max(1, round(0.5 * period))
-    peaks, found = find_peaks(padded, prominence=0.1 * np.ptp(signal), distance=distance)
+    peaks, found = find_peaks(signal, prominence=0.1 * np.ptp(signal), distance=distance)
     if not len(peaks):
         return []
     typical = np.percentile(found["prominences"], 75)
-    turns = peaks[found["prominences"] >= PROMINENCE * typical] - 1
+    turns = peaks[found["prominences"] >= PROMINENCE * typical]
     strokes = []
     for number, turn in enumerate(turns):
         before = turns[number - 1] if number else 0
@@ -243,22 +269,26 @@ def _edge(signal: np.ndarray, turn: int, limit: int) -> int:
     return int(turn + step * np.flatnonzero(part <= level)[0])
 
 
-def _alike(values: np.ndarray, strokes: list[tuple[int, int, int]]) -> np.ndarray:
-    """Whether each stroke moves like the typical (median) one: its two halves, from pose to pose."""
-    flat = values.reshape(len(values), -1)
+def _likeness(values: np.ndarray, strokes: list[Stroke]) -> np.ndarray:
+    """The median correlation of each stroke with the others, over the poses of the way there and the way back."""
+    if len(strokes) < 2:
+        return np.zeros(len(strokes))
+    flat = gaussian_filter1d(values.reshape(len(values), -1), 1.5, axis=0, mode="nearest")
+    flat = flat - flat.mean(axis=0)
+    flat = flat @ np.linalg.svd(flat, full_matrices=False)[2][:_COMPONENTS].T
     curves = []
     for start, turn, end in strokes:
         half = _POINTS // 2
         places = np.concatenate([np.linspace(start, turn, half), np.linspace(turn, end, half)])
         curve = np.stack([np.interp(places, np.arange(len(flat)), column) for column in flat.T], axis=-1)
         curves.append(curve - curve.mean(axis=0))
-    stack = np.stack(curves)
-    typical = np.median(stack, axis=0)
-    extent = np.sqrt((typical**2).sum(axis=1).mean())
-    return np.asarray(np.sqrt(((stack - typical) ** 2).sum(axis=2).mean(axis=1)) <= DIFFERENT * extent)
+    stack = np.stack(curves).reshape(len(curves), -1)
+    stack /= np.maximum(np.linalg.norm(stack, axis=1, keepdims=True), 1e-12)
+    others = ~np.eye(len(stack), dtype=bool)
+    return np.median((stack @ stack.T)[others].reshape(len(stack), -1), axis=1)
 
 
-def _legs_alternate(poses: _Poses, strokes: list[tuple[int, int, int]]) -> bool:
+def _legs_alternate(poses: _Poses, strokes: list[Stroke]) -> bool:
     """Whether left and right ankle (or knee) move against each other, and as much as any other joint."""
     first, last = strokes[0][0], strokes[-1][2] + 1
     part = poses.values[first:last] - poses.values[first:last].mean(axis=0)
@@ -274,7 +304,7 @@ def _legs_alternate(poses: _Poses, strokes: list[tuple[int, int, int]]) -> bool:
 
 
 def _distances(values: np.ndarray) -> np.ndarray:
-    """`(samples, samples)` root mean square over joints of the distance of poses."""
-    flat = values.reshape(len(values), -1)
+    """`(samples, samples)` root mean square over joints of the distance of poses, of at most `_MATRIX` samples."""
+    flat = values.reshape(len(values), -1)[:: -(-len(values) // _MATRIX)]
     squares = (flat**2).sum(axis=1)
     return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0) / values.shape[1]))

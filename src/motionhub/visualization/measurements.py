@@ -10,6 +10,7 @@ from motionhub.visualization.plots import new_figure, save_figure
 
 if TYPE_CHECKING:
     from motionhub.kinematics.measurements import Measurements
+    from motionhub.kinematics.repetitions import Repetitions
 
 # Sides as in every drawing of a body: left blue, right orange-red.
 SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "": "#4B4E54"}
@@ -54,6 +55,39 @@ def _draw_panel(axes: Any, measured: "Measurements", person: int, panel: str) ->
     axes.set_xlabel("seconds", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.grid(color="#E2E4E8", lw=0.6)
+
+
+def plot_repetitions(found: "Repetitions", path: str | Path, *, title: str = "") -> Path:
+    """The principal motion with each stroke shaded and its turn marked, above the distances of all poses.
+
+    Args:
+        found: one person of `motionhub.repetitions`.
+        path: the PNG to write.
+
+    Raises:
+        ValueError: the motion was too short or had too few joints, so that there is nothing to draw.
+    """
+    if not len(found.times):
+        raise ValueError(f"Expected a person with a principal motion, got none: {found.reason}.")
+    figure, axes = new_figure(9.0, 8.0, 2, 1)
+    above, below = axes[:, 0]
+    figure.get_layout_engine().set(hspace=0.04)
+    above.plot(found.times, found.signal, color=SIDE_COLOURS[""], lw=1.2)
+    for number, row in enumerate(found.rows, start=1):
+        above.axvspan(row["start_s"], row["end_s"], color=SIDE_COLOURS["left"], alpha=0.12 + 0.1 * (number % 2), lw=0)
+        height = float(np.interp(row["turn_s"], found.times, found.signal))
+        above.plot(row["turn_s"], height, "o", color=SIDE_COLOURS["right"], ms=4)
+        above.annotate(str(number), (row["turn_s"], height), (0, 5), textcoords="offset points", ha="center", size=8)
+    above.margins(x=0, y=0.15)
+    above.set_ylabel("principal motion (body sizes)", fontsize=8)
+    end = float(found.times[-1])
+    image = below.imshow(found.distances, origin="lower", extent=(0, end, 0, end), cmap="viridis_r", aspect="auto")
+    figure.colorbar(image, ax=below, pad=0.01, label="distance of poses (body sizes)")
+    below.set_xlabel("seconds", fontsize=8)
+    below.set_ylabel("seconds", fontsize=8)
+    counted = f"{found.count} {found.kind}s" if found.count else f"no repetition: {found.reason}"
+    figure.suptitle(f"{title}: {counted}" if title else counted, fontsize=11)
+    return save_figure(figure, path)
 
 
 def _without_side(name: str) -> str:
