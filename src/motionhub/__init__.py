@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
+    from motionhub.kinematics.compare import compare as compare
+    from motionhub.kinematics.deviations import deviations as deviations
     from motionhub.kinematics.measurements import measure as measure
     from motionhub.kinematics.repetitions import repetitions as repetitions
     from motionhub.metrics.classification import classification_report as classification_report
@@ -172,6 +174,7 @@ if TYPE_CHECKING:
     from motionhub.training.tasks.movement_quality import QualityOptions as QualityOptions
     from motionhub.training.tasks.movement_quality import evaluate_movement_quality as evaluate_movement_quality
     from motionhub.training.tasks.movement_quality import format_quality_report as format_quality_report
+    from motionhub.training.tasks.movement_quality import only_movement as only_movement
     from motionhub.training.tasks.movement_quality import scored_rows as scored_rows
     from motionhub.training.tasks.movement_quality import train_on_everybody as train_on_everybody
     from motionhub.training.tasks.segmentation import SegmentationOptions as SegmentationOptions
@@ -218,6 +221,8 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.hub.card": ("read_card_facts", "write_model_card"),
     "motionhub.hub.push": ("draw_layout", "push"),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
+    "motionhub.kinematics.compare": ("compare",),
+    "motionhub.kinematics.deviations": ("deviations",),
     "motionhub.kinematics.measurements": ("measure",),
     "motionhub.kinematics.repetitions": ("repetitions",),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
@@ -302,6 +307,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "QualityOptions",
         "evaluate_movement_quality",
         "format_quality_report",
+        "only_movement",
         "scored_rows",
         "train_on_everybody",
     ),

@@ -12,6 +12,7 @@ import typer
 from typer import Option, Typer
 
 from motionhub.cli.bundle import bundle
+from motionhub.cli.compare import compare
 from motionhub.cli.convert import convert
 from motionhub.cli.cut import cut
 from motionhub.cli.dataset import dataset
@@ -24,6 +25,7 @@ from motionhub.cli.options import Command, Group
 from motionhub.cli.poses import poses
 from motionhub.cli.predict import predict
 from motionhub.cli.push import push
+from motionhub.cli.quality import quality
 from motionhub.cli.refine import refine
 from motionhub.cli.repetitions import repetitions
 from motionhub.cli.report import handle_cli_errors
@@ -37,7 +39,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
     "Skeleton files and videos": (info, convert, poses, refine, cut),
     "Actions": (predict, segment),
-    "Measurements": (measure, repetitions),
+    "Measurements": (measure, repetitions, compare, quality),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
     "Search": (index, search, map_),

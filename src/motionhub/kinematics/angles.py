@@ -41,7 +41,7 @@ DEFINITIONS_2D: dict[str, str] = {
 }
 _UP = {"x": (0, 1), "y": (1, 1), "z": (2, 1), "-x": (0, -1), "-y": (1, -1), "-z": (2, -1)}
 _SHORTEST = 0.5  # of a limb: a shorter projection says where the limb points less than where it does not
-_MOST_BACKWARDS = -120.0  # degrees; beyond it a limb is overhead, which is above 180
+_CENTRE = np.radians(75.0)
 _SHOULDERS_OF_TRUNK = 0.75  # width of the shoulders over the trunk's length, seen from the front (`measures.py`)
 _FRONT_VIEW = 45.0  # degrees from the side view from which flexion is more hidden than shown
 
@@ -119,6 +119,18 @@ class Body:
     def trunk(self) -> np.ndarray:
         """From the hips to the shoulders."""
         return self.middle("shoulder", "shoulder_centre", "neck") - self.middle("hip", "mid_hip")
+
+    def centre(self) -> np.ndarray:
+        """What poses are relative to: mid hips, else shoulders, else one hip, else the mean of the joints.
+
+        It is the same point in all frames, that which is there most often, so that a pose does not jump where a hip is
+        missing.
+        """
+        found = [self.middle("hip", "mid_hip"), self.middle("shoulder", "shoulder_centre", "neck")]
+        found += [self["left_hip"], self["right_hip"], self.points.mean(axis=2)]
+        seen = [np.isfinite(each).mean() for each in found]
+        best = next((each for each, share in zip(found, seen, strict=True) if share >= 0.5), None)
+        return found[int(np.argmax(seen))] if best is None else best
 
     def across(self, part: str) -> np.ndarray:
         """From right to left."""
@@ -241,7 +253,14 @@ def _inside(vectors: np.ndarray, frame: np.ndarray) -> np.ndarray:
 
 
 def _direction(sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-    """The angle of a projection, in radians, -120 to 240 degrees; NaN where most of the limb is out of the plane."""
-    angle = np.arctan2(sine, cosine)
-    angle = np.where(angle < np.radians(_MOST_BACKWARDS), angle + 2 * np.pi, angle)
-    return np.where(np.hypot(sine, cosine) >= _SHORTEST, angle, np.nan)
+    """The angle of a projection `(people, frames)` in radians, without jumps; NaN where most of the limb is not in it.
+
+    A median of -105 to 255 degrees: a limb can be overhead and beyond, and not as far backwards.
+    """
+    angle = np.where(np.hypot(sine, cosine) >= _SHORTEST, np.arctan2(sine, cosine), np.nan)
+    for person in angle:
+        seen = np.isfinite(person)
+        if seen.any():
+            whole = np.unwrap(person[seen])
+            person[seen] = whole - 2 * np.pi * np.round((np.median(whole) - _CENTRE) / (2 * np.pi))
+    return angle

@@ -29,7 +29,7 @@ PROMINENCE = 0.3  # of a stroke, relative to the typical one
 SMOOTHING = 0.06  # standard deviation in periods
 REPEATED = 0.6  # correlation of strokes, over poses and time, from which a movement is repeated ...
 MOSTLY = 0.5  # ... if this share of all strokes reaches it
-ALIKE = 0.1  # below it a stroke is another movement than those
+ALIKE = 0.3  # below it a stroke is another movement than those
 SEEN = 0.5  # share of frames in which a joint, or a person in a stroke, must be detected
 _POINTS = 24  # of a stroke, when strokes are compared
 _COMPONENTS = 6  # of pose space, in which strokes are compared; the others are mostly noise
@@ -173,9 +173,7 @@ def _poses(sequence: SkeletonSequence) -> tuple[_Poses | None, str]:
     if sequence.duration < 2 * SHORTEST or sequence.num_frames < 8:
         return None, f"{sequence.duration:.1f} s are too short to hold two repetitions"
     size, body = body_size(sequence), Body(sequence)
-    centre = body.middle("hip", "mid_hip")[0]
-    centre = np.where(np.isnan(centre), body.middle("shoulder", "shoulder_centre", "neck")[0], centre)
-    points = (body.points[0] - centre[:, None]) / (size or 1.0)
+    points = (body.points[0] - body.centre()[0, :, None]) / (size or 1.0)
     detected = np.isfinite(points).all(axis=-1)
     kept = detected.mean(axis=0) >= SEEN
     if not size or kept.sum() < 2:

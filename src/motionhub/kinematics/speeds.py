@@ -13,7 +13,7 @@ def rates(values: np.ndarray, fps: float, seconds: float = 0.1) -> np.ndarray:
     constant and for evenly changing rates. Missing frames are not bridged, and runs of fewer than 3 frames have none.
     """
     values = np.asarray(values, dtype=np.float64)
-    columns = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
+    columns = np.moveaxis(values, 1, 0).reshape(values.shape[1], values[:, :1].size if values.shape[1] else 0)
     slopes = np.full_like(columns, np.nan)
     window = max(3, 2 * round(seconds * fps / 2) + 1)
     for column in range(columns.shape[1]):

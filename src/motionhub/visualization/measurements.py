@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motionhub.visualization.draw import skeleton_strip
 from motionhub.visualization.plots import new_figure, save_figure
 
 
 if TYPE_CHECKING:
+    from motionhub.kinematics.compare import Comparison
     from motionhub.kinematics.measurements import Measurements
     from motionhub.kinematics.repetitions import Repetitions
 
 # Sides as in every drawing of a body: left blue, right orange-red.
 SIDE_COLOURS = {"left": "#0072B2", "right": "#D55E00", "": "#4B4E54"}
+_PAIR = ("#4B4E54", "#009E73")
 _COLUMNS = 3
 
 
@@ -87,6 +90,40 @@ def plot_repetitions(found: "Repetitions", path: str | Path, *, title: str = "")
     below.set_ylabel("seconds", fontsize=8)
     counted = f"{found.count} {found.kind}s" if found.count else f"no repetition: {found.reason}"
     figure.suptitle(f"{title}: {counted}" if title else counted, fontsize=11)
+    return save_figure(figure, path)
+
+
+def plot_comparison(
+    found: "Comparison", path: str | Path, *, names: tuple[str, str] = ("first", "second"), most: int = 4
+) -> Path:
+    """Both typical movements as strips of poses at the same moments, above the angles that differ most.
+
+    Args:
+        found: output of `motionhub.compare`.
+        path: the PNG to write.
+        names: of the recordings.
+        most: number of angles.
+    """
+    worst = sorted(found.rows(), key=lambda row: -abs(row["difference"] or 0))
+    angles = list(dict.fromkeys(row["angle"] for row in worst if row["difference"] is not None))[:most]
+    figure, axes = new_figure(10.0, 4.2 + 1.7 * len(angles), 2 + len(angles), 1)
+    frames = np.unique(np.linspace(0, len(found.phases) - 1, 8).round().astype(int)).tolist()
+    for each, motion, name in zip(axes[:2, 0], found.pair, names, strict=True):
+        each.imshow(skeleton_strip(motion, frames=frames, size=260))
+        each.set_axis_off()
+        each.set_title(name, fontsize=10, loc="left")
+    share = np.linspace(0, 100, len(found.phases))
+    for each, angle in zip(axes[2:, 0], angles, strict=True):
+        for curves, name, colour in zip(found.curves, names, _PAIR, strict=True):
+            values = curves[..., found.angle_names.index(angle)]
+            each.plot(share, values.T, color=colour, lw=0.5, alpha=0.35)
+            each.plot(share, np.nanmean(values, axis=0), color=colour, lw=2.0, label=name)
+        each.set_ylabel("degrees", fontsize=8)
+        each.set_title(angle.replace("_", " "), fontsize=9)
+        each.grid(color="#E2E4E8", lw=0.6)
+    if angles:
+        axes[2, 0].legend(fontsize=8, frameon=False)
+    axes[-1, 0].set_xlabel("percent of the movement", fontsize=8)
     return save_figure(figure, path)
 
 
