@@ -74,7 +74,7 @@ def _lines(found: Any, rows: list[dict[str, Any]]) -> list[str]:
         f"repetitions: {found.counts[0]} and {found.counts[1]}, of {found.durations[0]:.2f} s and "
         f"{found.durations[1]:.2f} s",
         f"joint angles differ by {total['degrees']:.1f} degrees{spread}{within}",
-        f"joints are {total['body_sizes']:.3f} body sizes apart" if total["body_sizes"] is not None else "",
+        f"joints are {total['body_lengths']:.3f} body lengths apart" if total["body_lengths"] is not None else "",
         "",
         "angle, phase (degrees)                     first  second  difference   95 %",
     ]

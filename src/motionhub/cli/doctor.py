@@ -43,6 +43,8 @@ EXTRAS = {
     "movement": "exchange with movement, which reads HDF5 of DeepLabCut and SLEAP",
 }
 MAX_IMAGES = 20  # of a file of many clips
+# In a folder, files that are nobody's keypoints.
+_OTHERS = (".md", ".pdf", ".docx", ".xlsx", ".html", ".log", ".py", ".toml")
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 
@@ -225,7 +227,11 @@ def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None,
     if output is not None:
         raise ValueError("--output draws one file; motionhub doctor FILE --output FOLDER.")
     rows: list[dict[str, Any]] = []
+    others = 0
     for path in pose_files(folder):
+        if _is_other(path):
+            others += 1
+            continue
         row: dict[str, Any] = {"file": str(path.relative_to(folder)), "clips": 0, "seconds": 0.0, "findings": []}
         try:
             for clip in read(path, **metadata):
@@ -235,12 +241,22 @@ def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None,
             row["findings"].append({"kind": "unreadable", "severity": "problem", "seen": " ".join(str(error).split())})
         rows.append(row)
     if not rows:
-        raise ValueError(f"{folder}: expected skeleton files in the folder, got none.")
-    print(json_text.dumps(rows, indent=2) if as_json else "\n".join(_folder_lines(rows, folder)))
+        raise ValueError(f"{folder}: expected skeleton files in the folder, got none ({others} other files).")
+    print(json_text.dumps(rows, indent=2) if as_json else "\n".join(_folder_lines(rows, folder, others)))
     return int(any(found["severity"] == "problem" for row in rows for found in row["findings"]))
 
 
-def _folder_lines(rows: list[dict[str, Any]], folder: Path) -> list[str]:
+def _is_other(path: Path) -> bool:
+    """Whether a file is no skeleton file by its name, or has labels: it is not examined."""
+    from motionhub.data.formats.interval_files import holds_intervals
+    from motionhub.data.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    if path.is_dir():
+        return False
+    return path.suffix.lower() in {*_OTHERS, *IMAGE_SUFFIXES, *VIDEO_SUFFIXES} or holds_intervals(path)
+
+
+def _folder_lines(rows: list[dict[str, Any]], folder: Path, others: int) -> list[str]:
     order = ("problem", "note", "ok")
     marked = [(_severity(row), row) for row in rows]
     lines = []
@@ -252,7 +268,8 @@ def _folder_lines(rows: list[dict[str, Any]], folder: Path) -> list[str]:
         )
     counts = Counter(kind for row in rows for kind in {found["kind"] for found in row["findings"]})
     lines += ["", *(f"{kind}: {count} of {len(rows)} files" for kind, count in counts.most_common())]
-    lines.append(f"{len(rows)} files, {sum(severity == 'problem' for severity, _ in marked)} with a problem.")
+    skipped = f" {others} other files (text, images, videos, labels) were not examined." if others else ""
+    lines.append(f"{len(rows)} files, {sum(severity == 'problem' for severity, _ in marked)} with a problem.{skipped}")
     if counts:
         lines.append(f"Details and fixes: motionhub doctor {folder / 'FILE'}")
     return lines

@@ -1,5 +1,6 @@
 """`compare`: how a movement differs between two recordings, per joint and phase, with its spread over repetitions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,10 @@ import numpy as np
 
 from motionhub.kinematics.angles import Body, joint_angles
 from motionhub.kinematics.measurements import check_sequence
-from motionhub.kinematics.repetitions import repetitions
+from motionhub.kinematics.repetitions import Repetitions, repetitions
 from motionhub.kinematics.warping import onto, warping_path
 from motionhub.skeletons.convert import convert_layout, cut, resample
-from motionhub.skeletons.measures import body_size
+from motionhub.skeletons.measures import TRUNK_OF_HEIGHT, body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -19,7 +20,8 @@ LONGEST = 20.0  # seconds of a motion without repetitions
 PHASES = ("there", "turn", "back")
 _TURN = 0.12  # of the movement, before and after the turn
 _SAMPLES = 1000  # of the bootstrap
-_MODERATE = 90.0  # degrees of difference that count at most, so that one flipped angle does not decide the alignment
+_MODERATE = 3.0  # standard deviations that count at most, so that one wrong angle does not decide the alignment
+_STILL = 5.0  # degrees: an angle that varies less is not made larger for the alignment
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +33,10 @@ class Comparison:
         durations: mean seconds of a repetition of each.
         angle_names: of the angles that both have.
         curves: of each, `(num_repetitions, num_moments, num_angles)` degrees, at the moments of the reference.
+        ranges: of each, `(num_repetitions, num_angles)` degrees of motion, before the alignment.
         phases: `(num_moments,)` the phase of each moment, an index into `PHASES`.
         joints: names.
-        distances: `(num_moments, num_joints)` between the mean poses, in body sizes, after the best rotation.
+        distances: `(num_moments, num_joints)` between the mean poses, in body lengths, after the best rotation.
         pair: typical repetition of the first, and of the second at the moments of the first.
         notes: what a reader of the numbers must know.
     """
@@ -42,6 +45,7 @@ class Comparison:
     durations: tuple[float, float]
     angle_names: tuple[str, ...]
     curves: tuple[np.ndarray, np.ndarray]
+    ranges: tuple[np.ndarray, np.ndarray]
     phases: np.ndarray
     joints: tuple[str, ...]
     distances: np.ndarray
@@ -61,13 +65,13 @@ class Comparison:
                 chosen = self.phases == place
                 values = [mean_of(curves[:, chosen], 1) for curves in (one, two)]
                 found.append({"angle": name, "phase": phase, **_difference(*values)})
-            ranges = [_extent(curves) for curves in (one, two)]
+            ranges = [each[:, index] for each in self.ranges]
             found.append({"angle": name, "phase": "range", **_difference(*ranges)})
         return found
 
     def overall(self) -> dict[str, Any]:
         """`degrees`: root mean square of the difference of mean angles, with `low` and `high` (95 %); `within`: the
-        same of single repetitions of the first from its mean; `body_sizes`: mean distance of the joints.
+        same of single repetitions of the first from its mean; `body_lengths`: mean distance of the joints.
         """
         one, two = self.curves
         spread = None
@@ -83,11 +87,11 @@ class Comparison:
             "low": None if spread is None else float(spread[0]),
             "high": None if spread is None else float(spread[1]),
             "within": _rms(one - mean_of(one, 0)) if self.counts[0] > 1 else None,
-            "body_sizes": _number(self.distances.ravel()),
+            "body_lengths": _number(self.distances.ravel()),
         }
 
     def joint_rows(self) -> list[dict[str, Any]]:
-        """`{"joint", "there", "turn", "back"}`: mean distance in body sizes per phase, the farthest joint first."""
+        """`{"joint", "there", "turn", "back"}`: mean distance in body lengths per phase, the farthest joint first."""
         rows: list[dict[str, Any]] = []
         for index, joint in enumerate(self.joints):
             parts = [self.distances[self.phases == place, index] for place in range(len(PHASES))]
@@ -141,6 +145,7 @@ def compare(first: SkeletonSequence, second: SkeletonSequence, *, person: tuple[
         durations=tuple(float(np.mean([take.sequence.duration for take in each])) for each in takes),  # type: ignore[arg-type]
         angle_names=names,
         curves=curves,  # type: ignore[arg-type]
+        ranges=tuple(np.stack([_extent(take.degrees(names)) for take in each]) for each in takes),  # type: ignore[arg-type]
         phases=phases_of(reference),
         joints=tuple(np.array(parts[0].layout.joints)[joints]),
         distances=_distances(*(pose[:, joints] for pose in poses)),
@@ -162,13 +167,20 @@ class Take:
         return np.asarray(found.degrees[0][:, [found.names.index(name) for name in names]])
 
     def poses(self) -> np.ndarray:
-        """`(frames, joints, dims)` relative to the hips, in body sizes."""
+        """`(frames, joints, dims)` relative to the hips, in body lengths: from the trunk, else the size of the box."""
         body = Body(self.sequence)
-        return np.asarray((body.points[0] - body.centre()[0, :, None]) / (body_size(self.sequence) or np.nan))
+        trunks = np.linalg.norm(body.trunk(), axis=-1)
+        trunks = trunks[np.isfinite(trunks)]
+        length = float(np.median(trunks)) / TRUNK_OF_HEIGHT if len(trunks) else body_size(self.sequence)
+        return np.asarray((body.points[0] - body.centre()[0, :, None]) / (length or np.nan))
 
     def path_to(self, reference: "Take", names: tuple[str, ...]) -> np.ndarray:
-        one, two = reference.degrees(names), self.degrees(names)
-        gaps = np.minimum(np.abs((one[:, None] - two[None] + 180) % 360 - 180), _MODERATE)
+        """The alignment of shapes: of each angle less its mean, in its standard deviations.
+
+        By degrees, a deeper bend would be matched to moments of the same degrees, and not differ until its turn.
+        """
+        one, two = (_standardised(take.degrees(names)) for take in (reference, self))
+        gaps = np.minimum(np.abs(one[:, None] - two[None]), _MODERATE)
         seen = np.isfinite(gaps)
         costs = np.sqrt((np.where(seen, gaps, 0) ** 2).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1))
         # Where nothing is measured in both, any match is as good as the worst.
@@ -193,10 +205,10 @@ def _takes(sequence: SkeletonSequence) -> list[Take]:
         sequence = resample(sequence, RATE)
     (found,) = repetitions(sequence)
     takes = []
-    for row in found.rows:
-        part = cut(sequence, row["start_s"], row["end_s"])
+    for start, turn, end in _with_rest(found, sequence.duration):
+        part = cut(sequence, start, end)
         if part.num_frames > 2:
-            takes.append(Take(part, (row["turn_s"] - row["start_s"]) / (row["end_s"] - row["start_s"])))
+            takes.append(Take(part, (turn - start) / (end - start)))
     if takes:
         return takes
     if sequence.num_frames < 3 or sequence.duration > LONGEST:
@@ -205,6 +217,19 @@ def _takes(sequence: SkeletonSequence) -> list[Take]:
             f"{sequence.num_frames} frames, {sequence.duration:.1f} s; cut the movement out: motionhub.cut."
         )
     return [Take(sequence, 0.5)]
+
+
+def _with_rest(found: Repetitions, duration: float) -> Iterator[tuple[float, float, float]]:
+    """Start, turn and end of each repetition, with the rest around it: half of the way to the next, at most a sixth of
+    the repetition.
+    """
+    ends = [0.0, *(row["end_s"] for row in found.rows)]
+    starts = [*(row["start_s"] for row in found.rows), duration]
+    for number, row in enumerate(found.rows):
+        most = (row["end_s"] - row["start_s"]) / 6
+        before = min(max(row["start_s"] - ends[number], 0.0) / (2 if number else 1), most)
+        after = max(starts[number + 1] - row["end_s"], 0.0) / (2 if number + 1 < found.count else 1)
+        yield row["start_s"] - before, row["turn_s"], row["end_s"] + min(after, most)
 
 
 def shared_angles(parts: list[SkeletonSequence]) -> tuple[tuple[str, ...], list[str]]:
@@ -271,12 +296,17 @@ def mean_of(values: np.ndarray, axis: int) -> np.ndarray:
         return np.asarray(np.where(seen, values, 0).sum(axis=axis) / seen.sum(axis=axis))
 
 
-def _extent(curves: np.ndarray) -> np.ndarray:
-    """`(repetitions,)` range of motion."""
-    seen = np.isfinite(curves).any(axis=1)
-    high = np.where(np.isfinite(curves), curves, -np.inf).max(axis=1, initial=-np.inf)
-    low = np.where(np.isfinite(curves), curves, np.inf).min(axis=1, initial=np.inf)
-    return np.where(seen, np.where(seen, high, 0) - np.where(seen, low, 0), np.nan)
+def _standardised(degrees: np.ndarray) -> np.ndarray:
+    centred = degrees - mean_of(degrees, 0)
+    return np.asarray(centred / np.maximum(np.sqrt(mean_of(centred**2, 0)), _STILL))
+
+
+def _extent(degrees: np.ndarray) -> np.ndarray:
+    """`(angles,)` range of motion over the frames; NaN where nothing is measured."""
+    seen = np.isfinite(degrees)
+    high = np.where(seen, degrees, -np.inf).max(axis=0, initial=-np.inf)
+    low = np.where(seen, degrees, np.inf).min(axis=0, initial=np.inf)
+    return np.where(seen.any(axis=0), high, np.nan) - np.where(seen.any(axis=0), low, np.nan)
 
 
 def _rms(values: np.ndarray) -> float:
