@@ -118,8 +118,9 @@ def only_movement(dataset: Dataset, movement: str | None) -> Dataset:
         ValueError: no clip is of that class.
 
     Examples:
-        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0, actions=["squat", "bow"])
-        >>> set(motionhub.only_movement(dataset, "bow")["action"]) if "action" in dataset.column_names else {"bow"}
+        >>> dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["squat", "bow"])
+        >>> kept = motionhub.only_movement(dataset, "bow")
+        >>> {kept.features["label"].int2str(label) for label in kept["label"]}
         {'bow'}
     """
     if movement is None:
