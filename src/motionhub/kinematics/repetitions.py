@@ -1,9 +1,9 @@
 """Counting repetitions of any movement, without training: principal motion, autocorrelation, similar strokes.
 
 1. The pose relative to the hips, in body sizes, over time; gaps are interpolated.
-2. Its period by autocorrelation: the shortest lag at which the motion repeats itself nearly as well as at the best.
-3. The direction of pose space that varies most at that period is the signal; its peaks are the turns of strokes.
-4. A stroke is a repetition if it moves like the typical stroke; at least two are needed.
+2. Lags at which it repeats itself, by autocorrelation, may be the period.
+3. For each, the direction of pose space that varies most at that period is the signal; its peaks are turns of strokes.
+4. Strokes that move alike are repetitions, at least two; the shortest period that explains the motion well is taken.
 """
 
 from dataclasses import dataclass, field
@@ -125,7 +125,7 @@ def _of_person(sequence: SkeletonSequence) -> Repetitions:
         reason = "one movement that is not repeated" if strokes else "no movement that comes back"
         return Repetitions(track_id, "repetition", (), f"{reason}; repetitions need two", **shown)
     if len(alike) < 2:
-        return Repetitions(track_id, "repetition", (), f"{len(strokes)} movements, no two of them alike", **shown)
+        return Repetitions(track_id, "repetition", (), f"{len(strokes)} movements, too few of them alike", **shown)
     rows = tuple(
         {name: float(times[place]) for name, place in zip(("start_s", "turn_s", "end_s"), stroke, strict=True)}
         for stroke in alike
