@@ -83,7 +83,9 @@ class _Source:
         from motionhub.cli.recordings import read_clip
         from motionhub.data.video.reader import is_video, open_video
 
-        self.name, self.video, self.motion = file, None, None
+        self.name = file
+        self.video: Any = None
+        self.motion: Any = None
         if is_video(file):
             self.video = open_video(file, fps=metadata["fps"])
             self.duration = (self.video.num_frames or 0) / self.video.fps
@@ -101,7 +103,6 @@ class _Source:
         from motionhub.data.formats.formats import write
         from motionhub.skeletons.convert import cut as cut_motion
 
-        assert self.motion is not None
         part, track_id = cut_motion(self.motion, piece.start_s, piece.end_s), piece.row["track_id"]
         if track_id is not None and not everyone and track_id in part.track_ids:
             part = part.person(part.track_ids.index(track_id))

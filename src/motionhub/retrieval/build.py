@@ -1,7 +1,7 @@
 """Builds an index over a folder of motions, and vectors of queries for it."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,11 @@ def build_index(
     entries: list[Entry] = []
     for file, clip, sequence in _motions(root, read_options or {}):
         label = file.parent.name if file.parent != root else ""
-        place = (str(file.relative_to(root)), clip)
-        for part, times in moments(sequence, window, hop) if level == "moment" else [(sequence, ())]:
+        name = str(file.relative_to(root))
+        for part, times in _parts(sequence, level, window, hop):
             for vector, person, frame in _rows_of(embed(part), part, level, every):
                 vectors.append(vector)
-                entries.append(Entry(*place, person, frame, label, *times))
+                entries.append(Entry(name, clip, person, frame, label, *times))
     if not entries:
         raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE identifies a file.")
     return MotionIndex(np.stack(vectors), entries, level, {**facts, "root": str(root.resolve()), "every": every})
@@ -75,6 +75,12 @@ def moments(
         part = cut(sequence, *times)
         if part.joint_mask.any():
             yield part, times
+
+
+def _parts(
+    sequence: SkeletonSequence, level: str, window: float, hop: float
+) -> Iterable[tuple[SkeletonSequence, tuple[float | None, float | None]]]:
+    return moments(sequence, window, hop) if level == "moment" else [(sequence, (None, None))]
 
 
 def _rows_of(

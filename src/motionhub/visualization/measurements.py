@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motionhub.kinematics.compare import mean_of
 from motionhub.visualization.draw import skeleton_strip
 from motionhub.visualization.plots import new_figure, save_figure
 
@@ -117,7 +118,7 @@ def plot_comparison(
         for curves, name, colour in zip(found.curves, names, _PAIR, strict=True):
             values = curves[..., found.angle_names.index(angle)]
             each.plot(share, values.T, color=colour, lw=0.5, alpha=0.35)
-            each.plot(share, np.nanmean(values, axis=0), color=colour, lw=2.0, label=name)
+            each.plot(share, mean_of(values, 0), color=colour, lw=2.0, label=name)
         each.set_ylabel("degrees", fontsize=8)
         each.set_title(angle.replace("_", " "), fontsize=9)
         each.grid(color="#E2E4E8", lw=0.6)
