@@ -104,8 +104,9 @@ class _Source:
         from motionhub.skeletons.convert import cut as cut_motion
 
         part, track_id = cut_motion(self.motion, piece.start_s, piece.end_s), piece.row["track_id"]
-        if track_id is not None and not everyone and track_id in part.track_ids:
-            part = part.person(part.track_ids.index(track_id))
+        people = part.track_ids or ()
+        if track_id in people and not everyone:
+            part = part.person(people.index(track_id))
         piece.target.parent.mkdir(parents=True, exist_ok=True)
         write(part, piece.target)
         return int(part.num_frames)
