@@ -36,7 +36,7 @@ def compare(
 
     for path, option, suffix in ((output, "--output", ".csv"), (picture, "--picture", ".png"), (gif, "--gif", ".gif")):
         check_suffix(path, option, suffix)
-    found = compared(*(read_clip(file, metadata) for file in (first, second)), person=person)
+    found = compared(*(read_clip(file, metadata) for file in (first, second)), person=person or (0, 0))
     rows = found.rows()
     print("\n".join(_lines(found, rows)))
     for text in found.notes:
