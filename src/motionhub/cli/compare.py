@@ -24,10 +24,7 @@ def compare(
     picture: Annotated[Path | None, Option(help="Also draw a PNG: poses of both and the angles")] = None,
     gif: Annotated[Path | None, Option(help="Also draw a GIF: both movements side by side, aligned in time")] = None,
     json: Json = None,
-    person: Annotated[tuple[int, int], Option(metavar="A B", help="Positions of the person, from 0")] = (
-        0,
-        0,
-    ),
+    person: Annotated[tuple[int, int] | None, Option(metavar="A B", help="Positions of the person, from 0")] = None,
     metadata: dict[str, Any],
 ) -> None:
     """Compare a movement in two recordings: differences of joint angles per phase, with their spread."""

@@ -10,6 +10,7 @@ from motionhub.cli.options import Json, TopK, model_option, with_metadata
 from motionhub.cli.report import save_json
 
 
+_NAMED = 60  # points of a map
 _REPRESENTATION = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
 
 
@@ -166,4 +167,7 @@ def map_(
     places, explained = positions(vectors.vectors, method)
     title = f"{len(vectors)} {vectors.level}s, {method.upper()}"
     title += f", {explained:.0%} of the variance" if explained is not None else ""
-    print(f"drawn: {plot_map(places, [entry.label for entry in vectors.entries], output, title=title)}")
+    labels = [entry.label for entry in vectors.entries]
+    # Without folders the points have no colours; a few can have their names.
+    names = [Path(entry.file).stem for entry in vectors.entries] if not any(labels) and len(labels) <= _NAMED else []
+    print(f"drawn: {plot_map(places, labels, output, title=title, names=names)}")

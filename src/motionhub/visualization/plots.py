@@ -267,13 +267,16 @@ def plot_ribbon(
     return save_figure(figure, path)
 
 
-def plot_map(places: Any, labels: Sequence[str], path: str | Path, *, title: str = "") -> Path:
+def plot_map(
+    places: Any, labels: Sequence[str], path: str | Path, *, title: str = "", names: Sequence[str] = ()
+) -> Path:
     """Motions as points in a plane, coloured by label; up to nine labels have a colour, the others are grey.
 
     Args:
         places: `(num_motions, 2)`.
         labels: one for each; empty for none.
         path: the PNG to write.
+        names: written beside the points; none, or one for each.
 
     Raises:
         ValueError: not one label per place.
@@ -285,13 +288,14 @@ def plot_map(places: Any, labels: Sequence[str], path: str | Path, *, title: str
         )
     figure, panels = new_figure(8.0, 6.4)
     axes = panels[0, 0]
-    names = [name for name, _ in Counter(label for label in labels if label).most_common(len(_SERIES))]
-    for name, colour in [(None, _LINE), *zip(names, _SERIES, strict=False)]:
-        chosen = np.array([(label not in names) if name is None else label == name for label in labels])
+    for place, name in zip(points, names, strict=False):
+        axes.annotate(name, place, (4, 2), textcoords="offset points", fontsize=7, color=_GREY)
+    shown = [name for name, _ in Counter(label for label in labels if label).most_common(len(_SERIES))]
+    for label, colour in [("", _GREY), *zip(shown, _SERIES, strict=False)]:
+        chosen = np.array([each == label if label else each not in shown for each in labels])
         if chosen.any():
-            shown = name or ("other" if names else "")
-            axes.scatter(*points[chosen].T, s=18, color=_GREY if not names else colour, alpha=0.75, label=shown, lw=0)
-    if names:
+            axes.scatter(*points[chosen].T, s=18, color=colour, alpha=0.75, label=label or "other", lw=0)
+    if shown:
         axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set_xticks([])
     axes.set_yticks([])
