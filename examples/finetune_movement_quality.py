@@ -7,7 +7,8 @@ r"""Movement quality: train and test scores on any encoder by leaving one subjec
 Scores: correct or incorrect (UI-PRMD), a column `score`, or class names that are numbers; see --score_column. For
 other clips: --dataset folder --data_root FOLDER with labels.csv: file,label,subject, where label is the score.
 `--mode linear` freezes the encoder, `--mode scratch` starts from random weights. OUTPUT_DIR/metrics.json reports the
-held-out scores, held_out.csv lists them. --final true also trains a model of every movement:
+held-out scores, held_out.csv lists them, `motionhub quality OUTPUT_DIR/held_out.csv -o report.html` draws them.
+--movement NAME is one movement only. --final true also trains a model of every movement:
 pipeline("movement-quality", model="OUTPUT_DIR/final MOVEMENT/last")("clip.json").
 """
 
@@ -26,6 +27,7 @@ def main(argv: list[str]) -> None:
         dataset = concatenate_datasets(list(motionhub.load_splits(arguments).values()))
     else:
         dataset = motionhub.build_dataset(arguments.dataset, arguments.data_root)["full"]
+    dataset = motionhub.only_movement(dataset, options.movement)
     processor = motionhub.load_processor(arguments.recipe or arguments.model)
 
     def make_model() -> motionhub.SkeletonForMovementQuality:

@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "intervals": set(),
     "metrics": {"geometry"},
     "augment": {"geometry", "skeletons"},
-    "visualization": {"geometry", "skeletons"},
+    "kinematics": {"skeletons"},
+    "visualization": {"geometry", "kinematics", "skeletons"},
     # The processor applies the augmentations its config names, and aligns bodies by rotations.
     "processing": {"skeletons", "augment", "geometry"},
     "data": set(),

@@ -54,6 +54,10 @@ if TYPE_CHECKING:
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
+    from motionhub.kinematics.compare import compare as compare
+    from motionhub.kinematics.deviations import deviations as deviations
+    from motionhub.kinematics.measurements import measure as measure
+    from motionhub.kinematics.repetitions import repetitions as repetitions
     from motionhub.metrics.classification import classification_report as classification_report
     from motionhub.metrics.classification import format_report as format_report
     from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
@@ -142,6 +146,7 @@ if TYPE_CHECKING:
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
+    from motionhub.skeletons.convert import cut as cut
     from motionhub.skeletons.convert import resample as resample
     from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
     from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
@@ -173,6 +178,7 @@ if TYPE_CHECKING:
     from motionhub.training.tasks.movement_quality import QualityOptions as QualityOptions
     from motionhub.training.tasks.movement_quality import evaluate_movement_quality as evaluate_movement_quality
     from motionhub.training.tasks.movement_quality import format_quality_report as format_quality_report
+    from motionhub.training.tasks.movement_quality import only_movement as only_movement
     from motionhub.training.tasks.movement_quality import scored_rows as scored_rows
     from motionhub.training.tasks.movement_quality import train_on_everybody as train_on_everybody
     from motionhub.training.tasks.segmentation import SegmentationOptions as SegmentationOptions
@@ -219,6 +225,10 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.hub.card": ("read_card_facts", "write_model_card"),
     "motionhub.hub.push": ("draw_layout", "push"),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
+    "motionhub.kinematics.compare": ("compare",),
+    "motionhub.kinematics.deviations": ("deviations",),
+    "motionhub.kinematics.measurements": ("measure",),
+    "motionhub.kinematics.repetitions": ("repetitions",),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
     "motionhub.metrics.segmentation": ("format_segmentation_report",),
     "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),
@@ -276,7 +286,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
     "motionhub.skeletons.checks": ("inspect",),
-    "motionhub.skeletons.convert": ("convert_layout", "resample"),
+    "motionhub.skeletons.convert": ("convert_layout", "cut", "resample"),
     "motionhub.skeletons.layout": ("SkeletonLayout",),
     "motionhub.skeletons.layouts": ("LAYOUTS", "get_layout", "load_layout"),
     "motionhub.skeletons.sequence": ("SkeletonSequence",),
@@ -307,6 +317,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "QualityOptions",
         "evaluate_movement_quality",
         "format_quality_report",
+        "only_movement",
         "scored_rows",
         "train_on_everybody",
     ),

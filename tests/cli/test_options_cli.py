@@ -25,6 +25,11 @@ OPTIONS = {
     f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon {READ}",
     "segment": "file! --model! -o,--output --ribbon --min_duration=0.0 --max_gap=0.0 --threshold=0.5 --low_threshold "
     f"--background --window --hop --clip {READ}",
+    "measure": f"file! -o,--output --picture --json --clip_number --up {READ}",
+    "repetitions": f"file! -o,--output --picture --clip_number {READ}",
+    "cut": f"files! --by! -o,--output! --labels --margin=0.0 --recording --everyone {READ}",
+    "compare": f"first! second! -o,--output --picture --gif --json --person {READ}",
+    "quality": "scores! -o,--output! --movement --ratings --dataset --data_root",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",
@@ -32,8 +37,9 @@ OPTIONS = {
     "--batch_size=64 --device=cpu --progress,--no-progress",
     "evaluate": "--model! --dataset! --data_root --protocol --eval_split=test --class_order=dataset --batch_size=64 "
     "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol",
-    "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 {READ}",
+    "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 --window=2.0 --hop=1.0 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
+    "map": "index! -o,--output! --method=pca",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ EXTRAS = {
     "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
 }
 MAX_IMAGES = 20  # of a file of many clips
+# In a folder, files that are nobody's keypoints.
+_OTHERS = (".md", ".pdf", ".docx", ".xlsx", ".html", ".log", ".py", ".toml")
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 
@@ -54,13 +57,16 @@ def doctor(
     json: Annotated[bool, Option(help="The findings as JSON, for programs")] = False,
     metadata: dict[str, Any],
 ) -> int:
-    """This machine, or a skeleton file: each problem with its fix.
+    """This machine, a skeleton file, or all in a folder: each problem with its fix.
 
-    Without FILE: this machine. With FILE: what the motion is and its likely problems. Exit status: 0 nothing or notes
+    Without FILE: this machine. With FILE: what the motion is and its likely problems; of a folder, a line per file
+    and how often each problem occurs. Exit status: 0 nothing or notes
     only, 1 at least one problem, 2 a file that cannot be read.
     """
     if file is None:
         return print_report(examine())
+    if is_folder_of_files(file):
+        return _examine_folder(Path(file), metadata, output, as_json=json)
     return _examine_file(file, metadata, output, as_json=json)
 
 
@@ -204,6 +210,75 @@ def print_report(findings: list[Finding]) -> int:
     problems = sum(finding.status == "problem" for finding in findings)
     print(f"\n{problems} problem{'s' if problems != 1 else ''}." if problems else "\nReady.")
     return min(problems, 1)
+
+
+def is_folder_of_files(path: str) -> bool:
+    """Whether a path is a folder that is not itself one motion, as a folder of OpenPose files is."""
+    from motionhub.data.formats import openpose
+
+    return Path(path).is_dir() and not openpose.matches(Path(path), b"")
+
+
+def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
+    """A line per file, worst first, then the number of files with each kind of finding."""
+    from motionhub.data.datasets.reading import read
+    from motionhub.retrieval.build import pose_files
+    from motionhub.skeletons.checks import describe, inspect
+
+    if output is not None:
+        raise ValueError("--output draws one file; motionhub doctor FILE --output FOLDER.")
+    rows: list[dict[str, Any]] = []
+    others = 0
+    for path in pose_files(folder):
+        if _is_other(path):
+            others += 1
+            continue
+        row: dict[str, Any] = {"file": str(path.relative_to(folder)), "clips": 0, "seconds": 0.0, "findings": []}
+        try:
+            for clip in read(path, **metadata):
+                row["clips"], row["seconds"] = row["clips"] + 1, row["seconds"] + describe(clip)["seconds"]
+                row["findings"] += [{"kind": each.kind, "severity": each.severity} for each in inspect(clip)]
+        except ValueError as error:
+            row["findings"].append({"kind": "unreadable", "severity": "problem", "seen": " ".join(str(error).split())})
+        rows.append(row)
+    if not rows:
+        raise ValueError(f"{folder}: expected skeleton files in the folder, got none ({others} other files).")
+    print(json_text.dumps(rows, indent=2) if as_json else "\n".join(_folder_lines(rows, folder, others)))
+    return int(any(found["severity"] == "problem" for row in rows for found in row["findings"]))
+
+
+def _is_other(path: Path) -> bool:
+    """Whether a file is no skeleton file by its name, or has labels: it is not examined."""
+    from motionhub.data.formats.interval_files import holds_intervals
+    from motionhub.data.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    if path.is_dir():
+        return False
+    return path.suffix.lower() in {*_OTHERS, *IMAGE_SUFFIXES, *VIDEO_SUFFIXES} or holds_intervals(path)
+
+
+def _folder_lines(rows: list[dict[str, Any]], folder: Path, others: int) -> list[str]:
+    order = ("problem", "note", "ok")
+    marked = [(_severity(row), row) for row in rows]
+    lines = []
+    for severity, row in sorted(marked, key=lambda pair: (order.index(pair[0]), pair[1]["file"])):
+        kinds = ", ".join(dict.fromkeys(found["kind"] for found in row["findings"])) or "nothing found"
+        detail = next((f" ({found['seen']})" for found in row["findings"] if "seen" in found), "")
+        lines.append(
+            f"{_MARKS[severity]} {row['file']}: {row['clips']} clips, {row['seconds']:.1f} s: {kinds}{detail}"
+        )
+    counts = Counter(kind for row in rows for kind in {found["kind"] for found in row["findings"]})
+    lines += ["", *(f"{kind}: {count} of {len(rows)} files" for kind, count in counts.most_common())]
+    skipped = f" {others} other files (text, images, videos, labels) were not examined." if others else ""
+    lines.append(f"{len(rows)} files, {sum(severity == 'problem' for severity, _ in marked)} with a problem.{skipped}")
+    if counts:
+        lines.append(f"Details and fixes: motionhub doctor {folder / 'FILE'}")
+    return lines
+
+
+def _severity(row: dict[str, Any]) -> str:
+    found = {each["severity"] for each in row["findings"]}
+    return "problem" if "problem" in found else "note" if found else "ok"
 
 
 def _examine_file(path: str, metadata: dict[str, Any], output: Path | None, *, as_json: bool) -> int:

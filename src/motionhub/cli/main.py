@@ -12,19 +12,24 @@ import typer
 from typer import Option, Typer
 
 from motionhub.cli.bundle import bundle
+from motionhub.cli.compare import compare
 from motionhub.cli.convert import convert
+from motionhub.cli.cut import cut
 from motionhub.cli.dataset import dataset
 from motionhub.cli.doctor import doctor
 from motionhub.cli.evaluate import evaluate
 from motionhub.cli.features import features
 from motionhub.cli.info import info
+from motionhub.cli.measure import measure
 from motionhub.cli.options import Command, Group
 from motionhub.cli.poses import poses
 from motionhub.cli.predict import predict
 from motionhub.cli.push import push
+from motionhub.cli.quality import quality
 from motionhub.cli.refine import refine
+from motionhub.cli.repetitions import repetitions
 from motionhub.cli.report import handle_cli_errors
-from motionhub.cli.search import index, search
+from motionhub.cli.search import index, map_, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
 from motionhub.version import __version__
@@ -32,11 +37,12 @@ from motionhub.version import __version__
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
-    "Skeleton files and videos": (info, convert, poses, refine),
+    "Skeleton files and videos": (info, convert, poses, refine, cut),
     "Actions": (predict, segment),
+    "Measurements": (measure, repetitions, compare, quality),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
-    "Search": (index, search),
+    "Search": (index, search, map_),
     "Hub": (push, bundle),
 }
 
@@ -85,7 +91,8 @@ for panel, commands in COMMANDS.items():
         if isinstance(each, Typer):
             app.add_typer(each, rich_help_panel=panel)
         else:
-            app.command(cls=TrainCommand if each is train else Command, rich_help_panel=panel)(each)
+            name = each.__name__.rstrip("_")  # `map_`
+            app.command(name, cls=TrainCommand if each is train else Command, rich_help_panel=panel)(each)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from motionhub.cli.options import Json, TopK, model_option, with_metadata
 from motionhub.cli.report import save_json
 
 
+_NAMED = 60  # points of a map
 _REPRESENTATION = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
 
 
@@ -19,16 +20,21 @@ def index(
     *,
     output: Annotated[str, Option("-o", "--output", metavar="INDEX", help="Folder of the index")],
     model: Annotated[str, model_option("an encoder")],
-    level: Annotated[Literal["frame", "clip"], Option(help="Search for poses, or for clips")] = "clip",
+    level: Annotated[
+        Literal["frame", "clip", "moment"],
+        Option(help="Search for poses, clips, or moments of recordings"),
+    ] = "clip",
     representation: Annotated[Literal["pose", "view", "text"] | None, Option(help=_REPRESENTATION)] = None,
     every: Annotated[int, Option(help="Of frames, index every n-th")] = 5,
+    window: Annotated[float, Option(metavar="SECONDS", help="Of moments, the length")] = 2.0,
+    hop: Annotated[float, Option(metavar="SECONDS", help="Of moments, the time from one to the next")] = 1.0,
     metadata: dict[str, Any],
 ) -> None:
     """Vectors of all motions of a folder, for motionhub search."""
     from motionhub.retrieval.build import build_index
     from motionhub.retrieval.by_text import REPRESENTATION
 
-    if representation == REPRESENTATION and level != "clip":
+    if representation == REPRESENTATION and level == "frame":
         raise ValueError("Texts describe clips, not frames: omit --level frame.")
     source = str(Path(model).resolve()) if Path(model).exists() else model
     made = build_index(
@@ -37,6 +43,8 @@ def index(
         level=level,
         facts={"model": source, "representation": representation},
         every=every if level == "frame" else 1,
+        window=window,
+        hop=hop,
         read_options=metadata,
     )
     made.save(output)
@@ -112,6 +120,7 @@ def place(entry: Any) -> str:
     parts += [f"clip {entry.clip}"] if entry.clip else []
     parts += [f"person {entry.person}"] if entry.person else []
     parts += [f"frame {entry.frame}"] if entry.frame is not None else []
+    parts += [f"{entry.start_s:.2f}-{entry.end_s:.2f} s"] if entry.start_s is not None else []
     return ", ".join(parts)
 
 
@@ -120,12 +129,15 @@ def _draw(
 ) -> None:
     """Draws the query, if it is a motion, and the hits side by side (.png), or moving (.gif)."""
     from motionhub.data.datasets.reading import read
+    from motionhub.skeletons.convert import cut
     from motionhub.visualization.animate import animate_side_by_side
     from motionhub.visualization.draw import draw_neighbours
 
     shown = [] if asked is None else [(*asked, "query")]
     for hit in hits:
         sequence = read(root / hit.entry.file, **metadata)[hit.entry.clip]
+        if hit.entry.start_s is not None:
+            sequence = cut(sequence, hit.entry.start_s, hit.entry.end_s)
         title = f"{hit.similarity:.2f} {hit.entry.file}"
         shown.append((sequence, hit.entry.person or 0, hit.entry.frame, title))
     if out.suffix.lower() == ".gif":
@@ -137,3 +149,25 @@ def _draw(
         draw_neighbours([poses], out)
     else:
         raise ValueError(f"--picture must end in .png or .gif, got {out.name!r}.")
+
+
+def map_(
+    index: Annotated[str, Argument(help="Folder that motionhub index wrote")],
+    *,
+    output: Annotated[Path, Option("-o", "--output", help="The PNG to write")],
+    method: Annotated[Literal["pca", "umap"], Option(help="umap needs the package umap-learn")] = "pca",
+) -> None:
+    """Draw all entries of an index as points: near each other where motions are alike, coloured by their folder."""
+    from motionhub.cli.recordings import check_suffix
+    from motionhub.retrieval.index import MotionIndex, positions
+    from motionhub.visualization.plots import plot_map
+
+    check_suffix(output, "--output", ".png")
+    vectors = MotionIndex.load(index)
+    places, explained = positions(vectors.vectors, method)
+    title = f"{len(vectors)} {vectors.level}s, {method.upper()}"
+    title += f", {explained:.0%} of the variance" if explained is not None else ""
+    labels = [entry.label for entry in vectors.entries]
+    # Without folders the points have no colours; a few can have their names.
+    names = [Path(entry.file).stem for entry in vectors.entries] if not any(labels) and len(labels) <= _NAMED else []
+    print(f"drawn: {plot_map(places, labels, output, title=title, names=names)}")

@@ -1,7 +1,7 @@
 """Builds an index over a folder of motions, and vectors of queries for it."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from motionhub.data.datasets.pose_files import is_pose_file
 from motionhub.data.datasets.reading import read
 from motionhub.data.formats import openpose
 from motionhub.retrieval.index import Entry, MotionIndex
+from motionhub.skeletons.convert import cut
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -25,32 +26,61 @@ def build_index(
     level: str,
     facts: dict[str, Any],
     every: int = 1,
+    window: float = 2.0,
+    hop: float = 1.0,
     read_options: dict[str, Any] | None = None,
 ) -> MotionIndex:
     """Indexes all motions of a folder and its subfolders; unreadable files are skipped with a warning.
 
     Args:
         embed: see `Embed`; it must fit `level`.
-        level: `"frame"`: a vector for every `every`-th frame of every person; `"clip"`: one for every person.
+        level: `"frame"`: a vector for every `every`-th frame of every person; `"clip"`: one for every person;
+            `"moment"`: one for every person and window of `window` seconds, every `hop` seconds.
         facts: see `MotionIndex`.
         read_options: keywords of `motionhub.read`: metadata that the files lack.
 
     Raises:
-        ValueError: no such folder, or no motion in it could be read.
+        ValueError: no such folder, no motion in it could be read, or times that are not positive.
     """
     root = Path(folder)
     if not root.is_dir() or every < 1:
         raise ValueError(f"Expected a folder of skeleton files and every of at least 1, got {folder} and {every}.")
+    if not (0 < hop < np.inf and 0 < window < np.inf):
+        raise ValueError(f"window and hop must be seconds above 0, got {window} and {hop}.")
     vectors: list[np.ndarray] = []
     entries: list[Entry] = []
     for file, clip, sequence in _motions(root, read_options or {}):
         label = file.parent.name if file.parent != root else ""
-        for vector, person, frame in _rows_of(embed(sequence), sequence, level, every):
-            vectors.append(vector)
-            entries.append(Entry(str(file.relative_to(root)), clip, person, frame, label))
+        name = str(file.relative_to(root))
+        for part, times in _parts(sequence, level, window, hop):
+            for vector, person, frame in _rows_of(embed(part), part, level, every):
+                vectors.append(vector)
+                entries.append(Entry(name, clip, person, frame, label, *times))
     if not entries:
         raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE identifies a file.")
     return MotionIndex(np.stack(vectors), entries, level, {**facts, "root": str(root.resolve()), "every": every})
+
+
+def moments(
+    sequence: SkeletonSequence, window: float, hop: float
+) -> Iterator[tuple[SkeletonSequence, tuple[float, float]]]:
+    """Windows of a motion with their start and end in seconds; the last ends where the motion does.
+
+    Windows in which nobody is seen are left out; a motion shorter than a window is one.
+    """
+    last = max(sequence.duration - window, 0.0)
+    starts = [*np.arange(0, last, hop), last] if last else [0.0]
+    for start in starts:
+        times = (round(float(start), 3), round(min(float(start) + window, sequence.duration), 3))
+        part = cut(sequence, *times)
+        if part.joint_mask.any():
+            yield part, times
+
+
+def _parts(
+    sequence: SkeletonSequence, level: str, window: float, hop: float
+) -> Iterable[tuple[SkeletonSequence, tuple[float | None, float | None]]]:
+    return moments(sequence, window, hop) if level == "moment" else [(sequence, (None, None))]
 
 
 def _rows_of(
@@ -63,7 +93,7 @@ def _rows_of(
         )
     valid = _valid(features)
     for person, vectors in enumerate(features):
-        if level == "clip":
+        if level != "frame":
             if valid[person]:
                 yield vectors, person, None
             continue
@@ -118,7 +148,7 @@ def query_vector(
 
 
 def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, SkeletonSequence]]:
-    for file in _places(root):
+    for file in pose_files(root):
         try:
             clips = read(file, **options)
         except ValueError as error:
@@ -129,7 +159,7 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
                 yield file, number, sequence
 
 
-def _places(root: Path) -> Iterator[Path]:
+def pose_files(root: Path) -> Iterator[Path]:
     """All pose files, folder by folder; a folder with a file per frame, as OpenPose writes, is one motion."""
     for folder in [root, *sorted(path for path in root.rglob("*") if path.is_dir())]:
         if openpose.matches(folder, b""):

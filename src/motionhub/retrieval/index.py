@@ -6,7 +6,7 @@ installed and scikit-learn otherwise.
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 
 
 FORMAT = 1
-LEVELS = ("frame", "clip")
+LEVELS = ("frame", "clip", "moment")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Entry:
         person: row of the person in the clip; None: all people together.
         frame: index in the clip; None: the whole clip.
         label: of the motion, if any.
+        start_s, end_s: seconds of a moment; None: the whole clip.
     """
 
     file: str
@@ -36,6 +37,15 @@ class Entry:
     person: int | None = None
     frame: int | None = None
     label: str = ""
+    start_s: float | None = None
+    end_s: float | None = None
+
+    def overlaps(self, other: "Entry") -> bool:
+        """Whether two moments of one person share time."""
+        if self.start_s is None or self.end_s is None or other.start_s is None or other.end_s is None:
+            return False
+        same = (self.file, self.clip, self.person) == (other.file, other.clip, other.person)
+        return same and self.start_s < other.end_s and other.start_s < self.end_s
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class MotionIndex:
     Args:
         vectors: `(num_entries, channels)`, finite and none of them zero.
         entries: one for each.
-        level: `"frame"` or `"clip"`.
+        level: `"frame"`, `"clip"` or `"moment"` (a window of time).
         facts: how the vectors were computed, as JSON values: `"model"` and what a query needs.
 
     Raises:
@@ -77,6 +87,8 @@ class MotionIndex:
     def search(self, queries: Any, top_k: int = 5, *, without_files: Sequence[str] = ()) -> list[list[Hit]]:
         """The nearest entries of each query, best first; ties go to the earlier entry.
 
+        Of moments that overlap only the best is given.
+
         Args:
             queries: `(num_queries, channels)` or one vector.
             top_k: maximum number of entries.
@@ -93,12 +105,13 @@ class MotionIndex:
             )
         hidden = set(without_files)
         left_out = sum(entry.file in hidden for entry in self.entries)
-        cosines, rows = self._nearest(units(values), min(top_k + left_out, len(self)))
+        wanted = len(self) if self.level == "moment" else min(top_k + left_out, len(self))
+        cosines, rows = self._nearest(units(values), wanted)
         results = []
         for cosine, row in zip(cosines, rows, strict=True):
             order = np.lexsort((row, -cosine))
-            hits = [Hit(self.entries[row[place]], float(cosine[place])) for place in order]
-            results.append([hit for hit in hits if hit.entry.file not in hidden][:top_k])
+            hits = (Hit(self.entries[row[place]], float(cosine[place])) for place in order)
+            results.append(_apart((hit for hit in hits if hit.entry.file not in hidden), top_k))
         return results
 
     def save(self, folder: str | Path) -> Path:
@@ -140,6 +153,17 @@ class MotionIndex:
             ) from None
 
 
+def _apart(hits: Iterable[Hit], top_k: int) -> list[Hit]:
+    """The first `top_k`, without moments that overlap a better one."""
+    kept: list[Hit] = []
+    for hit in hits:
+        if not any(hit.entry.overlaps(other.entry) for other in kept):
+            kept.append(hit)
+        if len(kept) == top_k:
+            break
+    return kept
+
+
 def units(vectors: np.ndarray) -> np.ndarray:
     """Every row at length 1. Raises ValueError for a row that is zero or not finite."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
@@ -170,3 +194,33 @@ def _by_scikit(vectors: np.ndarray, queries: np.ndarray, count: int) -> tuple[np
 
     parts = list(pairwise_distances_chunked(queries, vectors, reduce_func=nearest, metric="cosine"))
     return np.concatenate([cosines for cosines, _ in parts]), np.concatenate([rows for _, rows in parts])
+
+
+def positions(vectors: np.ndarray, method: str = "pca") -> tuple[np.ndarray, float | None]:
+    """`(num_entries, 2)` places of vectors in a plane, and by PCA the share of their variance that it shows.
+
+    Args:
+        method: `"pca"`, or `"umap"` (seed 0) if umap-learn is installed.
+
+    Raises:
+        ValueError: another method, or fewer than three vectors.
+        ImportError: umap-learn is not installed.
+    """
+    if len(vectors) < 3 or method not in ("pca", "umap"):
+        raise ValueError(
+            f"A map needs three vectors or more and method 'pca' or 'umap', got {len(vectors)}, {method!r}."
+        )
+    if method == "umap":
+        try:
+            umap: Any = importlib.import_module("umap")
+        except ImportError as error:
+            raise ImportError("UMAP is not installed: pip install umap-learn, or use --method pca.") from error
+        neighbours = min(15, len(vectors) - 1)
+        made = umap.UMAP(metric="cosine", random_state=0, n_neighbors=neighbours).fit_transform(vectors)
+        return np.asarray(made, dtype=np.float64), None
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    places = np.zeros((len(vectors), 2))
+    shown = min(2, len(sizes))
+    places[:, :shown] = left[:, :shown] * sizes[:shown]
+    return places, float((sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-12))

@@ -286,6 +286,40 @@ def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
     return sequence.replace(keypoints=_between(sequence.keypoints, before, share), fps=fps, confidence=confidence)
 
 
+def cut(sequence: SkeletonSequence, start_s: float, end_s: float) -> SkeletonSequence:
+    """The frames at or after `start_s` and before `end_s` seconds; frame 0 is at 0 s.
+
+    Raises:
+        ValueError: the times are no interval, or no frame lies in it.
+
+    Examples:
+        >>> clip = motionhub.generate("wave", seed=0, num_frames=60, fps=30)
+        >>> motionhub.cut(clip, 0.5, 1.5).num_frames
+        30
+    """
+    first, end = frames_between(start_s, end_s, sequence.fps, sequence.num_frames)
+    if first >= end:
+        raise ValueError(
+            f"No frame lies from {start_s:g} s to {end_s:g} s: the motion has {sequence.num_frames} frames, from 0 to "
+            f"{sequence.duration:g} s."
+        )
+    confidence = None if sequence.confidence is None else sequence.confidence[:, first:end]
+    return sequence.replace(keypoints=sequence.keypoints[:, first:end], confidence=confidence)
+
+
+def frames_between(start_s: float, end_s: float, fps: float, num_frames: int) -> tuple[int, int]:
+    """The first frame of an interval and the frame after its last; the same number twice where none lies in it.
+
+    Raises ValueError unless start_s <= end_s; the end may be infinite.
+    """
+    if not (np.isfinite(start_s) and start_s <= end_s):
+        raise ValueError(f"Expected start_s <= end_s in seconds, got {start_s} and {end_s}.")
+    # Times are written to the millisecond: a frame nearer than half of one, or a hundredth of a frame, is meant.
+    slack = max(0.0005 * fps, 0.01) if fps < 500 else 0.01
+    first, end = np.clip(np.ceil(np.array([start_s, end_s]) * fps - slack), 0, num_frames)
+    return int(first), int(max(first, end))
+
+
 def _between(values: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.ndarray:
     """`values` `(people, frames, ...)` at frame `before + share`; where share is 0 the next frame is not used."""
     after = np.where(share > 0, before + 1, before)

@@ -1,5 +1,6 @@
 """Charts as PNG, without pyplot's global state: confusion, classes, attention, refinement, actions over time."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,42 @@ def plot_ribbon(
         axes.set_yticks([])
         axes.text(end / 2, 0, "no action", ha="center", va="center", fontsize=9, color=_GREY)
     axes.set_title(title or ("outline: true" if true else ""), fontsize=10)
+    return save_figure(figure, path)
+
+
+def plot_map(
+    places: Any, labels: Sequence[str], path: str | Path, *, title: str = "", names: Sequence[str] = ()
+) -> Path:
+    """Motions as points in a plane, coloured by label; up to nine labels have a colour, the others are grey.
+
+    Args:
+        places: `(num_motions, 2)`.
+        labels: one for each; empty for none.
+        path: the PNG to write.
+        names: written beside the points; none, or one for each.
+
+    Raises:
+        ValueError: not one label per place.
+    """
+    points = np.asarray(places, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
+        raise ValueError(
+            f"places must be (num_motions, 2) with a label each, got {points.shape}, {len(labels)} labels."
+        )
+    figure, panels = new_figure(8.0, 6.4)
+    axes = panels[0, 0]
+    for place, name in zip(points, names, strict=False):
+        axes.annotate(name, place, (4, 2), textcoords="offset points", fontsize=7, color=_GREY)
+    shown = [name for name, _ in Counter(label for label in labels if label).most_common(len(_SERIES))]
+    for label, colour in [("", _GREY), *zip(shown, _SERIES, strict=False)]:
+        chosen = np.array([each == label if label else each not in shown for each in labels])
+        if chosen.any():
+            axes.scatter(*points[chosen].T, s=18, color=colour, alpha=0.75, label=label or "other", lw=0)
+    if shown:
+        axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title, fontsize=10)
     return save_figure(figure, path)
 
 

@@ -204,3 +204,12 @@ def test_a_new_head_takes_the_encoder_of_a_checkpoint(tmp_path):
     assert not all(torch.equal(tensor, others[name]) for name, tensor in ours.items())
     with pytest.raises(ValueError, match="keypoints"):
         loaded()
+
+
+def test_one_movement_is_kept_and_a_wrong_name_lists_those_that_are_there():
+    dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["squat", "bow"])
+    kept = motionhub.only_movement(dataset, "bow")
+    assert 0 < len(kept) < 8 and set(kept["label"]) == {1}
+    assert motionhub.only_movement(dataset, None) is dataset
+    with pytest.raises(ValueError, match=r"one of the movements \['bow', 'squat'\], got 'lunge'"):
+        motionhub.only_movement(dataset, "lunge")

@@ -58,6 +58,7 @@ class QualityOptions:
     max_score: int = option(1, "Highest grade; 1 for incorrect and correct.")
     recurrent_size: int = option(512, "Of each direction of the head.")
     recurrent_layers: int = option(2, "Of the head.")
+    movement: str | None = option(None, "Only clips of this movement (the name of a class).")
     resamples: int = option(2000, "Draws of subjects for the intervals.")
     final: bool = option(False, "Also train on all subjects: OUTPUT_DIR/final MOVEMENT/last, not evaluated.")
 
@@ -108,6 +109,26 @@ def scored_rows(dataset: Dataset, column: str | None = None) -> ScoredRows:
                 "out: dataset.select([row for row in range(len(dataset)) if ...])."
             )
     return ScoredRows(truth, subjects, movements)
+
+
+def only_movement(dataset: Dataset, movement: str | None) -> Dataset:
+    """The clips of one movement; all for None.
+
+    Raises:
+        ValueError: no clip is of that class.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=8, seed=0, actions=["squat", "bow"])
+        >>> kept = motionhub.only_movement(dataset, "bow")
+        >>> {kept.features["label"].int2str(label) for label in kept["label"]}
+        {'bow'}
+    """
+    if movement is None:
+        return dataset
+    names = _movements(dataset, SCORE_COLUMN)
+    if movement not in names:
+        raise ValueError(f"Expected one of the movements {sorted(set(names.tolist()))}, got {movement!r}.")
+    return dataset.select(np.flatnonzero(names == movement))
 
 
 def _scores_in(dataset: Dataset, column: str) -> np.ndarray:

@@ -1,0 +1,176 @@
+"""`motionhub quality`: a report of held-out scores of movement quality, as one HTML file."""
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from typer import Argument, Option
+
+from motionhub.cli.recordings import check_suffix
+
+
+_COLUMNS = ("clip_id", "movement", "subject", "score", "held_out")
+_WORST = 10  # clips whose deviations are shown
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Columns of the table, one entry per clip that has a held-out score."""
+
+    clips: list[str]
+    movements: np.ndarray
+    subjects: np.ndarray
+    truth: np.ndarray
+    scores: np.ndarray
+
+    def only(self, chosen: np.ndarray) -> "_Scores":
+        clips = [clip for clip, kept in zip(self.clips, chosen, strict=True) if kept]
+        return _Scores(clips, *(each[chosen] for each in (self.movements, self.subjects, self.truth, self.scores)))
+
+
+def quality(
+    scores: Annotated[Path, Argument(metavar="HELD_OUT.csv", help="Of examples/finetune_movement_quality.py")],
+    *,
+    output: Annotated[Path, Option("-o", "--output", help="The report to write: .html, images inside")],
+    movement: Annotated[str | None, Option(help="Only this movement")] = None,
+    ratings: Annotated[Path | None, Option(help="A therapist's scores: CSV clip_id,score, or ELAN in order")] = None,
+    dataset: Annotated[str | None, Option(help="With --data_root: also what was wrong, joint by joint")] = None,
+    data_root: Annotated[str | None, Option(help="The files of the dataset")] = None,
+) -> None:
+    """Report how well scores of movement quality agree with the truth, per subject, and what was wrong."""
+    from motionhub.visualization.html import write_report
+
+    check_suffix(output, "--output", ".html", ".htm")
+    if (dataset is None) != (data_root is None):
+        raise ValueError("--dataset and --data_root go together: the clips of the scores.")
+    table = _read(scores)
+    if movement is not None:
+        table = table.only(table.movements == movement)
+        if not table.clips:
+            raise ValueError(f"{scores}: no scores of {movement!r}; there are {sorted(set(_read(scores).movements))}.")
+    if ratings is not None:
+        table = _rated(table, ratings)
+    motions = {} if dataset is None or data_root is None else _motions(dataset, data_root, set(table.clips))
+    with tempfile.TemporaryDirectory() as folder:
+        sections = [
+            section
+            for number, name in enumerate(dict.fromkeys(table.movements.tolist()))
+            for section in _sections(table.only(table.movements == name), name, Path(folder) / str(number), motions)
+        ]
+        print(f"written: {write_report(f'Movement quality: {scores.name}', sections, output)}")
+
+
+def _read(path: Path) -> _Scores:
+    """The table of held-out scores; clips without one are left out."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read ({error}).") from None
+    lacking = [name for name in _COLUMNS if not rows or name not in rows[0]]
+    if lacking:
+        raise ValueError(f"{path}: expected the columns {list(_COLUMNS)} and a row, {lacking} are absent.")
+    movements, subjects = (np.array([row[name] for row in rows], dtype=object) for name in ("movement", "subject"))
+    truth, scores = (
+        np.array([_number(path, number, row[name]) for number, row in enumerate(rows, start=2)])
+        for name in ("score", "held_out")
+    )
+    table = _Scores([row["clip_id"] for row in rows], movements, subjects, truth, scores)
+    table = table.only(np.isfinite(table.scores) & np.isfinite(table.truth))
+    if not table.clips:
+        raise ValueError(f"{path}: no clip has a held-out score.")
+    return table
+
+
+def _number(path: Path, line: int, text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        raise ValueError(f"{path}, line {line}: expected a number, got {text!r}.") from None
+
+
+def _rated(table: _Scores, path: Path) -> _Scores:
+    """The table with a therapist's scores as the truth; clips without one are left out."""
+    if path.suffix.lower() != ".csv":
+        from motionhub.data.formats.interval_files import read_intervals
+
+        labels = [row["label"] for row in read_intervals(path)]
+        if len(labels) != len(table.clips):
+            raise ValueError(f"{path}: expected a label per clip ({len(table.clips)}), in order, got {len(labels)}.")
+        return replace(table, truth=np.array([_number(path, row, text) for row, text in enumerate(labels, start=1)]))
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"clip_id", "score"} <= set(rows[0]):
+        raise ValueError(f"{path}: expected the columns clip_id and score, got {list(rows[0]) if rows else 'no row'}.")
+    given = {row["clip_id"]: _number(path, number, row["score"]) for number, row in enumerate(rows, start=2)}
+    truth = np.array([given.get(clip, np.nan) for clip in table.clips])
+    if not np.isfinite(truth).any():
+        raise ValueError(f"{path}: rates none of the clips, such as {table.clips[0]!r}; has {list(given)[:3]}.")
+    return replace(table, truth=truth).only(np.isfinite(truth))
+
+
+def _motions(dataset: str, data_root: str, clips: set[str]) -> dict[str, Any]:
+    from motionhub.data.build.build import build_dataset
+    from motionhub.skeletons.rows import from_row
+
+    rows = build_dataset(dataset, data_root)["full"]
+    return {name: from_row(rows[row]) for row, name in enumerate(rows["clip_id"]) if name in clips}
+
+
+def _sections(table: _Scores, name: str, folder: Path, motions: dict[str, Any]) -> Iterator[Any]:
+    from motionhub.metrics.agreement import limits_of_agreement, quality_report
+    from motionhub.visualization import quality as plots
+    from motionhub.visualization.html import Section
+
+    report = quality_report(table.scores, table.truth, table.subjects.tolist())
+    people = len(set(table.subjects.tolist()))
+    rows: list[list[object]] = [["statistic", "value", "95 % by subjects"]]
+    for each in ("auc", "spearman", "kappa"):
+        if each in report:
+            found = report[each]
+            rows.append([each, f"{found['value']:.2f}", f"{found['lower']:.2f} to {found['upper']:.2f}"])
+    text = [f"{len(table.clips)} clips of {people} people; each was scored by a model that did not see that person."]
+    yield Section(name, text, rows)
+    if "auc" in report:
+        from sklearn.metrics import roc_curve
+
+        false_rates, true_rates, _ = roc_curve(table.truth, table.scores)
+        roc = plots.plot_roc(false_rates, true_rates, report["auc"]["value"], folder / "roc.png")
+        yield Section(f"{name}: right and wrong told apart", image=roc, caption="ROC curve")
+        both = plots.plot_right_and_wrong(table.scores, table.truth, folder / "both.png")
+        yield Section(f"{name}: scores of right and wrong clips", image=both, caption="Histograms of scores")
+    else:
+        limits = limits_of_agreement(table.scores, table.truth)
+        lines = [limits["lower"], limits["bias"], limits["upper"]]
+        bland = plots.plot_bland_altman(table.scores, table.truth, lines, folder / "bland_altman.png")
+        why = [f"95 % of the differences from the therapist lie from {lines[0]:+.2f} to {lines[2]:+.2f}."]
+        yield Section(f"{name}: agreement", why, image=bland, caption="Bland-Altman plot")
+    subjects = plots.plot_by_subject(table.scores, table.truth, table.subjects.tolist(), folder / "subjects.png")
+    yield Section(f"{name}: by subject", image=subjects, caption="Scores of each subject")
+    if motions:
+        yield _wrong(table, name, motions)
+
+
+def _wrong(table: _Scores, name: str, motions: dict[str, Any]) -> Any:
+    """What differs in the clips of the lowest scores from those that are truly correct, of other people."""
+    from motionhub.kinematics.deviations import FEWEST, deviations
+    from motionhub.visualization.html import Section
+
+    best = table.truth == table.truth.max()
+    rows: list[list[object]] = [["clip", "subject", "score", "what", "when", "degrees from usual"]]
+    for place in np.argsort(table.scores, kind="stable"):
+        others = best & (table.subjects != table.subjects[place])
+        correct = [motions[table.clips[row]] for row in np.flatnonzero(others)[:: max(1, others.sum() // 12)]]
+        if best[place] or table.clips[place] not in motions or len(correct) < FEWEST or len(rows) > _WORST:
+            continue
+        for found in deviations(motions[table.clips[place]], correct)[:2]:
+            when = f"{found['start_s']:.1f}-{found['end_s']:.1f} s"
+            joint, degrees = found["angle"].replace("_", " "), f"{found['difference']:+.0f}"
+            facts = [table.clips[place], table.subjects[place], f"{table.scores[place]:.2f}"]
+            rows.append([*facts, joint, when, degrees])
+    text = ["The two joint angles that differ most from correct repetitions of other people, for the lowest scores."]
+    return Section(f"{name}: what was wrong", text, rows)

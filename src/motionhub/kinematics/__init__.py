@@ -1,0 +1,1 @@
+"""What a motion measures: joint angles and speeds, repetitions, the differences of two recordings."""
