@@ -12,7 +12,7 @@ import numpy as np
 from motionhub.data.formats.cells import number, numbers, rows_of_cells, separator_of, text_lines, whole_number
 from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.files import bad_file, note
-from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names
+from motionhub.data.formats.format import Format, ReadOptions, checked_joints, checked_size, layout_of_names
 from motionhub.data.formats.moments import placed_frames
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -97,6 +97,7 @@ def _clip(
     rows: list[tuple[int, int, list[str]]],
     options: ReadOptions,
 ) -> SkeletonSequence:
+    checked_joints(path, len(joints))
     frames = [frame for frame, _, _ in rows]
     if len(set(frames)) < len(frames):
         raise bad_file(path, f"line {rows[-1][1]}", "expected every frame once; do two videos share the file?")
@@ -106,9 +107,10 @@ def _clip(
     checked_size(path, len(people), length, len(joints), dims + 1)
     cells = [(line, row) for _, line, row in rows]
     values = np.full((len(people), length, len(joints), dims + 1), np.nan)
+    row_of = {person: row for row, person in enumerate(people)}
     for (person, joint), parts in columns.items():
         own = [parts[kind] for kind in ("x", "y", "z")[:dims]]
-        place = people.index(person), at, joints.index(joint)
+        place = row_of[person], at, joints.index(joint)
         values[place + (slice(0, dims),)] = numbers(path, cells, own)
         if "likelihood" in parts:
             values[place + (dims,)] = [number(path, line, row[parts["likelihood"]]) for line, row in cells]

@@ -23,6 +23,7 @@ from motionhub.data.formats.format import (
     Format,
     ReadOptions,
     UnstatedFact,
+    checked_joints,
     checked_size,
     layout_of_names,
 )
@@ -40,6 +41,8 @@ _SENTINELS = (-999.0, -9999.0, -99999.0)
 # Landmarks of MediaPipe Holistic: the body first, the face (468, or 478 with irises), and one hand or both.
 _HOLISTIC = {33 + face + hands for face in (0, 468, 478) for hands in (0, 21, 42)} - {33}
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
+# Of several people with a thousand joints each.
+_MOST_COLUMNS = 32_000
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
 
@@ -59,6 +62,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """
     lines = text_lines(path)
     start, names, rate = _header(lines)
+    if len(names) > _MOST_COLUMNS:
+        raise bad_file(path, "line 1", f"expected at most {_MOST_COLUMNS} columns, got {len(names)}.")
     columns = columns_of(names)
     if columns is None:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
@@ -153,6 +158,7 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
         joints = list(dict.fromkeys(joint for group in groups.values() for joint in group))
     elif columns.joint is not None:
         joints, joint_of = _numbered([cells[columns.joint] for _, cells in rows])
+    checked_joints(path, len(joints))
     length, depth = int(positions.max()) + 1, columns.dims + columns.scored
     checked_size(path, len(people), length, len(joints), columns.dims + 1)
     places = [person_of, positions] if joint_of is None else [person_of, positions, joint_of]
