@@ -48,8 +48,8 @@ class SkeletonLayout:
         names: names in files -> joints, where no rule knows them. These three are ignored when layouts are compared.
 
     Raises:
-        ValueError: more than `MAX_JOINTS` joints, a repeated joint name, a bone or root that names no joint, dims other than 2, 3 or None, or `kept`
-            that does not fit.
+        ValueError: more than `MAX_JOINTS` joints, a repeated joint name, a bone or root that names no joint, dims
+            other than 2, 3 or None, or `kept` that does not fit.
 
     Examples:
         >>> joints = ("hip", "knee", "ankle")

@@ -59,7 +59,25 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
 
 def files_called(pattern: str, folder: Path) -> list[Path]:
     """All files below `folder` whose name fits `pattern`, sorted."""
-    return sorted(path for path in folder.rglob(pattern) if path.is_file())
+    found = sorted(path for path in folder.rglob(pattern) if path.is_file())
+    home = folder.resolve()
+    for path in found:
+        if not _is_text(str(path.relative_to(folder))):
+            shown = Path(os.fsencode(path).decode(errors="backslashreplace"))
+            raise bad_file(shown, "name", "is not UTF-8; rename the file, or move it away.")
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            reason = f"is a link to {path.resolve()}, outside of {folder}; copy the file there, or remove the link."
+            raise bad_file(path, "file", reason)
+    return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8; a system may have other bytes in names."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def data_root(facts: Dataset, root: Path, folder: Path) -> Path:

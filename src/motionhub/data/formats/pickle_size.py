@@ -1,4 +1,4 @@
-"""How much a pickle holds once everything that it shares is counted where it stands, without walking it more than once.
+"""How much a pickle holds when everything that it shares is counted at each of its places; each is walked once.
 
 A list may hold another twice, which holds a third twice, and so on: a few hundred bytes are then more numbers than any
 machine counts to. Readers convert every reference, so the count is taken before they begin.

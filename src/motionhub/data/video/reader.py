@@ -235,7 +235,8 @@ def _opened(name: str, format: str | None = None) -> Iterator[Any]:
     av, unreadable = _av(), _av().error.FFmpegError
     av.logging.set_level(av.logging.PANIC)  # broken frames are counted, not printed one by one
     try:
-        with av.open(name, format=format) as container:
+        # Titles and the like may be of any coding, and nobody reads them here.
+        with av.open(name, format=format, metadata_errors="ignore") as container:
             yield container
     except unreadable as error:
         raise ValueError(f"{name}: cannot be read as video ({error.strerror}).") from None
