@@ -1,7 +1,7 @@
 """Files of a format with one part made far too much of: nested, repeated, shared, long or large.
 
-Random damage finds broken files. Programs hang on files that are whole, and whose one list is a million long; these are
-made by the grammar of each container (JSON, pickle, NumPy archive, MATLAB, text), so that readers come as far as that.
+Random damage finds broken files. Programs hang on files that are whole, and whose one list is a million long; these
+are made by the grammar of each container (JSON, pickle, NumPy archive, MATLAB, text), so that readers come so far.
 """
 
 import io

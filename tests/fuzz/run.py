@@ -176,7 +176,7 @@ def main() -> int:
     for tally in tallies.values():
         for finding in tally.findings[:20]:
             print(finding)
-    print(f"hand-made files: {len(HOSTILE)}, tried by tests/fuzz/test_hostile_files.py")
+    print(f"hand-made files: {len(HOSTILE)}, tried by tests/fuzz/test_fuzz_hostile.py")
     return int(any(tally.findings for tally in tallies.values()))
 
 

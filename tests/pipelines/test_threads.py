@@ -14,7 +14,9 @@ from transformers import AutoConfig, AutoFeatureExtractor, Pipeline, pipeline
 
 import motionhub
 from motionhub.auto import PIPELINES
+from motionhub.data.views.cameras import project_to_pixels
 from motionhub.hub.packaged import folder_of
+from motionhub.pipelines.skeleton_pipeline import dims_of
 
 
 THREADS, ROUNDS = 8, 3
@@ -50,13 +52,13 @@ def pipe_of(task: str) -> Pipeline:
 
 
 def clips_for(pipe: Pipeline) -> list[motionhub.SkeletonSequence]:
-    motions = ("wave", "walk", "sit down", "kick")
+    motions = ("wave", "walk around", "sit down", "throw")
     found = []
     for number in range(THREADS):
         clip = motionhub.generate(motions[number % 4], seed=number, num_frames=40 + 5 * number)
         clip = motionhub.convert_layout(clip, pipe.feature_extractor.layout)
-        if pipe.feature_extractor.num_dims == 2:
-            clip = motionhub.project_to_pixels(clip)
+        if dims_of(pipe.feature_extractor) == 2:
+            clip = project_to_pixels(clip, 0, 0, (640, 480))
         found.append(clip)
     return found
 

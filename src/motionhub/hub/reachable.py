@@ -11,6 +11,8 @@ from pathlib import Path
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
+from motionhub.hub.packaged import similar_ids
+
 
 # Seconds; a network that loses packets answers nothing at all.
 TIMEOUT = 5.0
@@ -31,9 +33,11 @@ def check_reachable(repo_id: str, kind: str = "model") -> None:
         return
     reason = why_unreachable(constants.ENDPOINT)
     if reason:
+        similar = similar_ids(repo_id) if kind == "model" else []
+        meant = f"; did you mean {' or '.join(similar)}?" if similar else ""
         raise ValueError(
             f"{repo_id}: no such folder, not in the cache ({constants.HF_HUB_CACHE}), and the Hub is unreachable "
-            f"({constants.ENDPOINT}: {reason}); give a folder, or bring it here with motionhub bundle."
+            f"({constants.ENDPOINT}: {reason}); give a folder, or bring it here with motionhub bundle{meant or '.'}"
         )
 
 

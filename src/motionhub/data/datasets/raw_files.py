@@ -1,5 +1,6 @@
 """The raw files of a dataset, in a folder or a zip: clips, label files, and errors when nothing fits."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -234,7 +235,13 @@ def _extract(archive: Path, facts: Dataset, folder: Path) -> None:
 
 def _extract_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
     """Extracts a file with its time of change, so that extracting again keeps its fingerprint."""
-    place = Path(content.extract(member, folder))
+    try:
+        place = Path(content.extract(member, folder))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
+            raise
+        shown = f"{member.filename[:60]!r}"
+        raise ValueError(f"{content.filename}: the entry {shown} cannot be extracted ({error.strerror}).") from None
     with suppress(ValueError, OverflowError):  # of an invalid date
         stamp = time.mktime((*member.date_time, 0, 0, -1))
         os.utime(place, (stamp, stamp))

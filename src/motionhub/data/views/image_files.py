@@ -19,6 +19,8 @@ from motionhub.data.formats.plain_pickle import load_pickle
 
 _MASKED_DEPTH = re.compile(r"MDepth-(\d{8})\.png")
 DENSEPOSE_CANVAS = 512
+# Four times a frame of 8K; a few kilobytes can state any size.
+_MOST_PIXELS = 2**27
 
 
 def read_utd_mhad_depth(path: str | Path) -> np.ndarray:
@@ -86,8 +88,12 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ImportError("Reading PNG files needs Pillow: pip install 'motionhub[viz]'.") from error
     try:
         with Image.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise bad_file(path, "image", f"{image.size} is more than {_MOST_PIXELS} pixels; scale it down.")
             values = np.asarray(image)
     except (OSError, ValueError, SyntaxError) as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise bad_file(path, "image", f"cannot be read: {error}.") from None
     if values.ndim != 2:
         raise bad_file(path, "image", f"expected one number per pixel (depth or mask), got shape {values.shape}.")
