@@ -243,7 +243,9 @@ def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise bad_file(path, key, f"expected numbers, got {array.dtype}.")
     checked_size(path, *array.shape)
-    return array.astype(np.float64)
+    # Sequences are float32; what is so already, or fits exactly, is not doubled on the way there.
+    exact = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
+    return array.astype(np.float32 if exact else np.float64)
 
 
 def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout | None:

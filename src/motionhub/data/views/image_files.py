@@ -91,7 +91,7 @@ def read_image(path: str | Path) -> np.ndarray:
             if image.width * image.height > _MOST_PIXELS:
                 raise bad_file(path, "image", f"{image.size} is more than {_MOST_PIXELS} pixels; scale it down.")
             values = np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if str(error).startswith(f"{path}: "):
             raise
         raise bad_file(path, "image", f"cannot be read: {error}.") from None
