@@ -92,9 +92,15 @@ def itself() -> list[Any]:
 
 def _nested_keys(levels: int) -> bytes:
     """Written by hand: to hash the key would take longer than the universe has."""
-    opened = b"\x80\x04}\x94K\x01\x94"
-    twice = b"".join(b"h" + bytes([number]) + b"h" + bytes([number]) + b"\x86\x94" for number in range(1, levels))
-    return opened + twice + b"K\x01s."
+    opened = b"\x80\x04}\x94K\x01\x940"
+    twice = b"".join(b"h" + bytes([number]) + b"h" + bytes([number]) + b"\x86\x940" for number in range(1, levels))
+    return opened + twice + b"h" + bytes([levels]) + b"K\x01s."
+
+
+def _as_joblib(content: bytes) -> bytes:
+    """The same pickle with a text in it by which it passes as one of joblib."""
+    name = b"joblib.numpy_pickle"
+    return content[:2] + b"\x8c" + bytes([len(name)]) + name + b"0" + content[2:]
 
 
 def _keys_of_one_hash(count: int) -> bytes:
@@ -272,6 +278,12 @@ HOSTILE: dict[str, Hostile] = {
     "many-lists": Hostile("a million lists", "a.pkl", lambda: annotated([[] for _ in range(1_000_000)]), PIXELS),
     "deep-pickle": Hostile("lists 400 deep", "a.pkl", lambda: annotated(_deep(400)), PIXELS),
     "nested-keys": Hostile("a key of 2^60 shared tuples", "a.pkl", lambda: _nested_keys(60), PIXELS),
+    "nested-joblib-keys": Hostile(
+        "such a key where the unpickler is another", "a.pkl", lambda: _as_joblib(_nested_keys(60)), PIXELS
+    ),
+    "joblib-keys-of-one-hash": Hostile(
+        "20,000 keys of one hash there", "a.pkl", lambda: _as_joblib(_keys_of_one_hash(20_000)), PIXELS
+    ),
     "keys-of-one-hash": Hostile("300,000 keys of one hash", "a.pkl", lambda: _keys_of_one_hash(300_000), PIXELS),
     "csv-joints": Hostile("60,000 joints", "a.csv", lambda: _csv(60_000), PIXELS | {"layout": None}),
     "long-csv-joints": Hostile("200,000 joints", "a.csv", lambda: _long_csv(200_000), PIXELS | {"layout": None}),

@@ -51,10 +51,10 @@ def _check_tuples(content: bytes) -> None:
     for operation, argument, _ in pickletools.genops(content):
         name = operation.name
         if name in _MEMO_WRITES or name == "MEMOIZE":
-            memo[len(memo) if name == "MEMOIZE" else int(argument)] = stack[-1] if stack else 0
+            memo[len(memo) if name == "MEMOIZE" else int(argument or 0)] = stack[-1] if stack else 0
             continue
         if name in _MEMO_READS:
-            stack.append(memo.get(int(argument), 0))
+            stack.append(memo.get(int(argument or 0), 0))
             continue
         if name == "MARK":
             marks.append(len(stack))
@@ -80,6 +80,17 @@ def _taken(operation: Any, stack: list[int], marks: list[int]) -> list[int]:
     taken = stack[max(start, 0) :]
     del stack[max(start, 0) :]
     return taken
+
+
+def check_keys(keys: Sequence[Any]) -> None:
+    """Refuses keys whose hash takes for ever, or that are all of one hash. Raises UnpicklingError."""
+    large = 0
+    for key in keys:
+        nested = isinstance(key, tuple | frozenset) and any(isinstance(part, tuple | frozenset) for part in key)
+        large += isinstance(key, int) and not -_LARGE_NUMBER < key < _LARGE_NUMBER
+        if nested or large > _MOST_LARGE_NUMBERS:
+            what = "tuples of tuples" if nested else "integers of more than 61 bits"
+            raise pickle.UnpicklingError(f"its keys are {what}")
 
 
 def check_content(value: Any, size: int, parts_of: Callable[[Any], tuple[int, Sequence[Any]] | None]) -> None:

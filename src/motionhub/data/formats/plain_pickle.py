@@ -22,7 +22,7 @@ import numpy as np
 
 from motionhub.data.formats.files import bad_file, read_bytes
 from motionhub.data.formats.format import checked_size
-from motionhub.data.formats.pickle_size import check_content, check_operations
+from motionhub.data.formats.pickle_size import check_content, check_keys, check_operations
 
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
@@ -124,6 +124,7 @@ def _encode(text: Any, codec: Any) -> bytes:
 
 def _dict(*parts: Any) -> dict[Any, Any]:
     """An ordered dict of pairs, or an empty dict with a default."""
+    check_keys([pair[0] for pair in parts[0] if isinstance(pair, list | tuple) and pair] if parts else [])
     return dict(parts[0]) if parts and isinstance(parts[0], list) else {}
 
 
@@ -171,7 +172,33 @@ class _JoblibUnpickler(_PythonUnpickler):
         if isinstance(self.stack[-1], _JoblibArray):
             self.stack[-1].take(self.stream)
 
+    # The operations of such a file cannot be checked before, as arrays lie between them. Keys are, one by one.
+    def load_setitem(self) -> None:
+        check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        check_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        check_keys(self.stack)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        check_keys(self.stack)
+        super().load_frozenset()
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
 
 
 def load_pickle(path: Path, also_known: Mapping[tuple[str, str], Any] | None = None) -> Any:
