@@ -35,7 +35,7 @@ from motionhub.data.datasets.datasets import DATASETS  # noqa: E402
 from motionhub.data.datasets.reading import read  # noqa: E402
 
 
-MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 700
+MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 800
 # Of a batch in one process: its address space beyond today's, and the files in it.
 MEMORY, BATCH = 4 * 2**30, 40
 
