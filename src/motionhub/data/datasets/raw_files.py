@@ -42,7 +42,8 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
         into: folder for extracted files, kept for later calls; None: a temporary one.
     """
     if root.is_dir():
-        yield root, files_called(facts.pattern, root)
+        # A user's own folder may be a stranger's archive; published datasets are often links to another disk.
+        yield root, files_called(facts.pattern, root, links=not facts.owned_by_user)
     elif root.is_file() and fnmatch(root.name, facts.pattern):
         yield root.parent, [root]
     elif zipfile.is_zipfile(root):
@@ -58,15 +59,22 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
         raise ValueError(cut_off(root) if starts_like_zip(root) else f"{root}: {kind}; {fix}.")
 
 
-def files_called(pattern: str, folder: Path) -> list[Path]:
-    """All files below `folder` whose name fits `pattern`, sorted."""
+def files_called(pattern: str, folder: Path, *, links: bool = True) -> list[Path]:
+    """All files below `folder` whose name fits `pattern`, sorted.
+
+    Args:
+        links: False: a link to a file outside of `folder` is an error.
+
+    Raises:
+        ValueError: such a link, or a name that is not UTF-8.
+    """
     found = sorted(path for path in folder.rglob(pattern) if path.is_file())
     home = folder.resolve()
     for path in found:
         if not _is_text(str(path.relative_to(folder))):
             shown = Path(os.fsencode(path).decode(errors="backslashreplace"))
             raise bad_file(shown, "name", "is not UTF-8; rename the file, or move it away.")
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
+        if not links and path.is_symlink() and not path.resolve().is_relative_to(home):
             reason = f"is a link to {path.resolve()}, outside of {folder}; copy the file there, or remove the link."
             raise bad_file(path, "file", reason)
     return found
