@@ -9,7 +9,7 @@ from typing import Any
 
 from motionhub.atomic import check_writable, write_bytes, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.formats.formats import WRITERS
+from motionhub.data.formats.arrays import encode
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -111,7 +111,7 @@ def changed(extraction: Extraction, change: Change | None) -> Extraction:
 
 def write_clip(clip: SkeletonSequence, path: Path) -> None:
     """Writes an .npz atomically."""
-    write_bytes(path, WRITERS["npz"].encode(clip))
+    write_bytes(path, encode(clip))
 
 
 def _named(videos: Sequence[str | os.PathLike[str]] | Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
