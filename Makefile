@@ -28,7 +28,7 @@ TOWERS_HOLDS = { sed -n '/^install_requires/,/^$$/p; /^\[options.extras_require\
 	cat constraints.txt constraints-towers.txt; $(TOWERS_PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; }
 TOWERS_VENV ?= $(TOWERS_CACHE)/towers-$(shell $(TOWERS_HOLDS) | cksum | cut -d' ' -f1)
 
-.PHONY: demo docs test test-core test-elsewhere test-towers towers check-extras clean-towers wheel test-wheel style quality types bench clean
+.PHONY: demo docs fuzz test test-core test-elsewhere test-towers towers check-extras clean-towers wheel test-wheel style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
@@ -62,6 +62,12 @@ test-wheel: wheel
 	"$$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS) dist/*.whl && \
 	cd "$$folder/empty" && $(ONE_THREAD) HF_HOME="$$folder/hf" \
 	"$$folder/venv/bin/python" -I "$(CURDIR)/tests/check_wheel.py" "$(CURDIR)"
+
+# Readers on damaged and exaggerated files, in limited memory: a table of files, findings, worst time and worst memory.
+# A long run: make fuzz SECONDS=36000 FUZZ="--seed 1 --keep findings"
+SECONDS ?= 60
+fuzz: $(VENV)/.dev
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(FUZZ)
 
 test-towers: towers
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 .venv-towers/bin/python -m pytest -m towers --with-towers --strict-skips

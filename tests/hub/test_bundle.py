@@ -314,7 +314,8 @@ def forged(tiny, tmp_path, change):
     "path",
     [
         "../evil", "/etc/evil", "a/../../evil", "a//b", "./a", "", "..", "a\\..\\b", "C:evil", "a\x00b", "a\nb",
-        "a/", " a", "x" * 300, "README.md/z", 3, None, ["a"],
+        "a/", " a", "x" * 300, "README.md/z", 3, None, ["a"], "CON", "data/nul.txt", "com1",
+        "x.", "x./y", "x\u202egnp.py", "\x1b[2J", "a\u200bb", "a\x9bb",
     ],
 )  # fmt: skip
 def test_paths_that_leave_the_folder_are_refused(tiny, tmp_path, path):
@@ -326,7 +327,8 @@ def test_paths_that_leave_the_folder_are_refused(tiny, tmp_path, path):
     [
         {"id": "../name"}, {"id": "owner/.."}, {"id": "a/b/c"}, {"id": "name"}, {"id": "a--b/c"}, {"id": 3},
         {"kind": "space"}, {"revision": "../../x"}, {"revision": "AB" * 20}, {"ref": "../main"}, {"ref": "a/b"},
-        {"licence": ""}, {"licence": None}, {"files": []}, {"files": None}, {"more": 1},
+        {"licence": ""}, {"licence": None}, {"licence": "mit\x1b[2J"}, {"licence": "mit\nGPL"},
+        {"licence": "m" * 1001},        {"revision": "0" * 40}, {"files": []}, {"files": None}, {"more": 1},
     ],
 )  # fmt: skip
 def test_impossible_repositories_are_refused(tiny, tmp_path, change):

@@ -73,6 +73,7 @@ def poses(
 def _to_file(
     videos: list[str], out: Path, estimator: str, how: dict[str, Any], change: Any, *, overlay: bool, world: bool
 ) -> None:
+    from motionhub.atomic import check_writable
     from motionhub.data.formats.formats import write
     from motionhub.poses.extraction import extract_clip
     from motionhub.poses.extraction_job import changed
@@ -82,6 +83,7 @@ def _to_file(
     in_metres = out.with_suffix(".world.npz")
     for file in (out, *([in_metres] if world else [])):
         check_new(file)
+    check_writable(out)
     (named,) = videos
     camera = named.isdigit() and not Path(named).exists()
     if camera and overlay:

@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +15,13 @@ from typing import Any, NoReturn
 
 # Keyword of `motionhub.write` -> option of the command line, if it is not `--keyword`.
 _WRITE_FLAGS = {"format": "--to", "person": "--person INDEX", "project": "--project AZIMUTH ELEVATION"}
+
+
+# Escape sequences but for colours, other control characters, and marks that turn the direction of writing.
+_UNSAFE = re.compile(
+    r"\x1b(?!\[[0-9;]*m)|\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f"
+    r"\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def handle_cli_errors(run: Callable[[], int | None]) -> int:
@@ -27,7 +35,7 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with _closed_pipe_ends_quietly(), _usage_errors_raised():
+        with _printable_output(), _closed_pipe_ends_quietly(), _usage_errors_raised():
             return run() or 0
     except (ValueError, OSError, ImportError) as error:
         text = f"{error}{_flag_hint(error)}"
@@ -38,13 +46,41 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         text = _usage(error) or _refused_config(error)
         if not text:
             raise
-    print(f"motionhub: {' '.join(text.split())}", file=sys.stderr)
+    print(f"motionhub: {printable(' '.join(text.split()))}", file=sys.stderr)
     return 2
+
+
+def printable(text: str) -> str:
+    r"""The text as a terminal may show it: what would move the cursor, set titles or turn the writing is escaped.
+
+    Colours stay. Labels, names of files and messages may be a stranger's.
+
+    Examples:
+        >>> from motionhub.cli.report import printable
+        >>> printable("wave\x1b[2J")
+        'wave\\x1b[2J'
+    """
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+@contextmanager
+def _printable_output() -> Iterator[None]:
+    """Everything that is printed meanwhile is `printable`."""
+    stream = sys.stdout
+    before, own = stream.write, "write" in vars(stream)
+    stream.write = lambda text: before(printable(text))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        if own:
+            stream.write = before  # type: ignore[method-assign]
+        else:
+            del stream.write
 
 
 def note(text: str) -> None:
     """Prints a line on stderr that is no error."""
-    print(f"motionhub: note: {text}", file=sys.stderr)
+    print(f"motionhub: note: {printable(text)}", file=sys.stderr)
 
 
 @contextmanager
@@ -58,8 +94,9 @@ def optional_images() -> Iterator[None]:
 
 def save_json(content: Any, path: str | Path) -> None:
     """Writes indented JSON, and creates the folder of the file."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    from motionhub.atomic import write_text
+
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def check_new(path: Path) -> None:
@@ -144,7 +181,7 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     """
     if {"motionhub", "typer"} & {*Path(filename).parts}:
         text = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")
-        text = f"motionhub: note: {text}\n"
+        text = f"motionhub: note: {printable(text)}\n"
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
     (file or sys.stderr).write(text)

@@ -26,17 +26,18 @@ _GZIP = b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path]) -> None:
-    """Writes manifest and files (SHA-256 -> file, not hashed again); `path` has one of `SUFFIXES`."""
+def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path], name: str = "") -> None:
+    """Writes manifest and files (SHA-256 -> file, not hashed again), packed by the suffix of `name` or `path`."""
     digest = f"{hashlib.sha256(manifest).hexdigest()}\n".encode()
-    zipped, zstd = path.name.endswith("gz"), "zstd" if path.name.endswith(".zst") else None
+    name = name or path.name
+    zipped, zstd = name.endswith("gz"), "zstd" if name.endswith(".zst") else None
     with (
         path.open("wb") as raw,
         gzip.GzipFile("", "wb", 6, raw, mtime=0) if zipped else pa.output_stream(raw, compression=zstd) as stream,
         tarfile.open(mode="w|", fileobj=stream, format=tarfile.GNU_FORMAT) as archive,
     ):
-        for name, content in ((DIGEST, digest), (MANIFEST, manifest)):
-            archive.addfile(_member(name, len(content)), io.BytesIO(content))
+        for member, content in ((DIGEST, digest), (MANIFEST, manifest)):
+            archive.addfile(_member(member, len(content)), io.BytesIO(content))
         for sha256, file in sorted(files.items()):
             with file.open("rb") as opened:
                 archive.addfile(_member(f"blobs/{sha256}", file.stat().st_size), opened)

@@ -24,6 +24,7 @@ from huggingface_hub import DatasetCard, ModelCard, snapshot_download
 from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 from huggingface_hub.utils.sha import git_hash
 
+from motionhub.atomic import atomic_path
 from motionhub.hub.archive import SUFFIXES, Archive, open_archive, write_archive
 from motionhub.hub.cache import cache_folders, place, stage_repository, stage_rows
 from motionhub.hub.push import check_dataset_card, check_links, is_closed, stage_checkpoint
@@ -32,14 +33,17 @@ from motionhub.hub.push import check_dataset_card, check_links, is_closed, stage
 FORMAT, VERSION = "motionhub-bundle", 1
 PACKAGES = ("motionhub", "transformers", "huggingface_hub", "datasets", "torch")
 # A file name that is valid on every system: no separator, drive or control character, no leading or trailing space.
-_NAME = r"(?![.]{1,2}(?:/|\Z))(?!\s)[^\\/:*?\"<>|\x00-\x1f\x7f]{1,255}(?<!\s)"
+# Windows has no files called as its devices, and drops a dot at the end; marks of direction hide what a name ends in.
+_DEVICE = r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^/]*)?"
+_MARKS = r"\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+_NAME = rf"(?![.]{{1,2}}(?:/|\Z))(?!{_DEVICE}(?:/|\Z))(?!\s)[^\\/:*?\"<>|\x00-\x1f{_MARKS}]{{1,255}}(?<![\s.])"
 # The manifest is untrusted: every text must be one that the Hugging Face cache could hold.
 _FORMS = {
     "id": r"(?!.*(?:--|\.\.))\w[\w.-]{0,95}/\w[\w.-]{0,95}",
     "kind": "model|dataset",
-    "revision": "[0-9a-f]{40}",
+    "revision": "(?!0{40})[0-9a-f]{40}",
     "ref": r"(?!.*\.\.)\w[\w.-]*",
-    "licence": r"[\s\S]+",
+    "licence": rf"[^\x00-\x1f{_MARKS}]{{1,1000}}",
     "path": f"{_NAME}(?:/{_NAME})*",
     "sha256": "[0-9a-f]{64}",
     "blob": "[0-9a-f]{40}|[0-9a-f]{64}",
@@ -114,6 +118,7 @@ def create_bundle(
     Raises:
         ValueError: a repository is absent or incomplete, states no licence, holds a link to a file elsewhere, or must
             not be redistributed; `out` exists.
+        WriteError: the disk is full or read-only; nothing is left.
     """
     out = Path(out)
     if not out.name.endswith(SUFFIXES):
@@ -133,15 +138,18 @@ def create_bundle(
             files.update(found)
         repositories.sort(key=lambda repository: (repository.kind, repository.id))
         bundle = Bundle(tuple(repositories), {name: importlib.metadata.version(name) for name in PACKAGES})
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = out.with_name(f".partial-{out.name}")
-        try:
-            write_archive(partial, bundle.manifest, files)
-            verify_bundle(partial)  # a file may have changed while it was packed
-            os.replace(partial, out)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_path(out, new=True) as writing:
+            _check_room(out, sum(bundle.sizes.values()))
+            write_archive(writing, bundle.manifest, files, out.name)
+            verify_bundle(writing)  # a file may have changed while it was packed
     return bundle
+
+
+def _check_room(out: Path, size: int) -> None:
+    """Refuses an archive that is not compressed and larger than what is free; a compressed one may still fit."""
+    free = shutil.disk_usage(out.parent).free
+    if out.name.endswith(".tar") and size > free:
+        raise OSError(errno.ENOSPC, f"needs {size} bytes, its disk has {free} free")
 
 
 def verify_bundle(path: str | Path, *, sha256: str | None = None) -> Bundle:

@@ -15,6 +15,8 @@ from xml.etree import ElementTree as xml
 
 import numpy as np
 
+from motionhub.atomic import write_text
+
 
 COLUMNS = ("track_id", "start_s", "end_s", "label", "score")
 
@@ -29,6 +31,7 @@ def write_intervals(rows: Iterable[Mapping[str, Any]], path: str | Path, *, medi
         media: for `.eaf`, the annotated video.
 
     Raises:
+        WriteError: the disk is full or read-only; an earlier file is intact.
         ValueError: another suffix, a row that lacks a column or whose times are no interval.
 
     Examples:
@@ -39,9 +42,7 @@ def write_intervals(rows: Iterable[Mapping[str, Any]], path: str | Path, *, medi
     renderers = {".csv": as_csv, ".json": as_json, ".srt": as_srt, ".eaf": lambda rows: as_eaf(rows, media)}
     if path.suffix.lower() not in renderers:
         raise ValueError(f"{path}: intervals are written as {sorted(renderers)}, got {path.suffix!r}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # newline="" writes line ends as the formats require.
-    path.write_text(renderers[path.suffix.lower()](rows), encoding="utf-8", newline="")
+    write_text(path, renderers[path.suffix.lower()](rows))
     return path
 
 

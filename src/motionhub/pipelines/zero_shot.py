@@ -312,7 +312,9 @@ def over_views(clip: Clip, row: int | None, embeds: Tensor) -> tuple[Tensor, lis
         embeds: of the person's samples, in their order.
     """
     spans = [span for span, whose in zip(clip.spans, clip.rows, strict=True) if whose == row]
-    own = {span: [index for index, each in enumerate(spans) if each == span] for span in dict.fromkeys(spans)}
+    own: dict[Span, list[int]] = {}
+    for index, span in enumerate(spans):
+        own.setdefault(span, []).append(index)
     means = torch.stack([embeds[indices].mean(0) for indices in own.values()])
     return torch.nn.functional.normalize(means, dim=-1), list(own)
 

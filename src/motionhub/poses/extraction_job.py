@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from motionhub.atomic import atomic_path, write_text
+from motionhub.atomic import check_writable, write_bytes, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.formats.formats import write
+from motionhub.data.formats.arrays import encode
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -83,11 +83,13 @@ def extract_files(
         the reports, in the order of `videos`; those of skipped videos have `"kept": True`.
 
     Raises:
+        WriteError: nothing can be written into the folder; found before anything is computed.
         ValueError: no video, or two of the same name.
         ImportError: an optional package is not installed.
     """
     named = _named(videos)
     target = Path(folder)
+    check_writable(target / "x.npz")
     target.mkdir(parents=True, exist_ok=True)
     done = {name for name in named if (target / f"{name}.npz").exists()}
     parts = {f"{name}{_REPORT}": [source] for name, source in named.items() if name not in done}
@@ -109,8 +111,7 @@ def changed(extraction: Extraction, change: Change | None) -> Extraction:
 
 def write_clip(clip: SkeletonSequence, path: Path) -> None:
     """Writes an .npz atomically."""
-    with atomic_path(path) as writing:
-        write(clip, writing, "npz")
+    write_bytes(path, encode(clip))
 
 
 def _named(videos: Sequence[str | os.PathLike[str]] | Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:

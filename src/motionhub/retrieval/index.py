@@ -4,8 +4,11 @@ Vectors (of frames, clips, or texts in the same space) are normalised and compar
 installed and scikit-learn otherwise.
 """
 
+import hashlib
 import importlib
+import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,10 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
+
+from motionhub.atomic import check_writable, write_bytes, write_text
 
 
 FORMAT = 1
 LEVELS = ("frame", "clip", "moment")
+# The files of an index, and what an interrupted `save` leaves.
+_OWN = re.compile(r"index\.json|\.lock|(vectors|entries)(-[0-9a-f]{12})?\.(npy|jsonl)|\..*\.writing")
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -115,21 +124,33 @@ class MotionIndex:
         return results
 
     def save(self, folder: str | Path) -> Path:
-        """Writes `vectors.npy`, `entries.jsonl` and `index.json` to a new folder, or over an existing index.
+        """Writes an index to a new folder, or over an existing one, whole or not at all.
+
+        `index.json` names the files of the vectors and of the entries, and takes its place last: who reads meanwhile
+        gets the old index or the new one. Several writers wait for each other.
 
         Raises:
             ValueError: the folder has other files.
+            WriteError: the disk is full or read-only; an earlier index is intact.
         """
         folder = Path(folder)
-        replaces = (folder / "index.json").exists() or (folder.is_dir() and not any(folder.iterdir()))
-        if folder.exists() and not replaces:
+        if folder.exists() and not (folder.is_dir() and all(_OWN.fullmatch(path.name) for path in folder.iterdir())):
             raise ValueError(f"{folder} exists and is no index; choose another name, or remove it.")
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "vectors.npy", self.vectors)
         lines = [json.dumps(asdict(entry), ensure_ascii=False) for entry in self.entries]
-        (folder / "entries.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        stream = io.BytesIO()
+        np.save(stream, self.vectors)
+        parts = {"vectors": (stream.getvalue(), "npy"), "entries": (("\n".join(lines) + "\n").encode(), "jsonl")}
         about = {"format": FORMAT, "level": self.level, "num_entries": len(self), "facts": self.facts}
-        (folder / "index.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        check_writable(folder / "index.json")
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            for name, (content, suffix) in parts.items():
+                about[name] = f"{name}-{hashlib.sha256(content).hexdigest()[:12]}.{suffix}"
+                write_bytes(folder / str(about[name]), content)
+            write_text(folder / "index.json", json.dumps(about, indent=2) + "\n")
+            for path in folder.iterdir():  # of the index before
+                if path.suffix in (".npy", ".jsonl") and path.name not in about.values():
+                    path.unlink(missing_ok=True)
         return folder
 
     @classmethod
@@ -137,10 +158,8 @@ class MotionIndex:
         """Reads the output of `save`. Raises ValueError for no index, or a damaged one."""
         folder = Path(folder)
         try:
-            about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            lines = (folder / "entries.jsonl").read_text(encoding="utf-8").splitlines()
+            about, lines, vectors = _parts_of(folder)
             entries = [Entry(**json.loads(line)) for line in lines if line]
-            vectors = np.load(folder / "vectors.npy", allow_pickle=False)
             if about["format"] != FORMAT or about["num_entries"] != len(entries):
                 raise ValueError(f"format {about['format']}, {len(entries)} of {about['num_entries']} entries")
             return cls(vectors, entries, about["level"], about["facts"])
@@ -162,6 +181,28 @@ def _apart(hits: Iterable[Hit], top_k: int) -> list[Hit]:
         if len(kept) == top_k:
             break
     return kept
+
+
+def _parts_of(folder: Path) -> tuple[dict[str, Any], list[str], np.ndarray]:
+    """Facts, lines of entries and vectors of one index; again where another process has replaced it meanwhile."""
+    for attempt in range(_ATTEMPTS):
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        try:
+            names = [_part_name(about, name) for name in ("entries.jsonl", "vectors.npy")]
+            lines = (folder / names[0]).read_text(encoding="utf-8").splitlines()
+            return about, lines, np.load(folder / names[1], allow_pickle=False)
+        except FileNotFoundError as error:
+            if attempt == _ATTEMPTS - 1:
+                raise ValueError(f"{Path(str(error.filename)).name} is absent") from None
+    raise AssertionError
+
+
+def _part_name(about: dict[str, Any], name: str) -> str:
+    """The file of a part; indexes of earlier versions do not name them."""
+    found = str(about.get(name.partition(".")[0], name))
+    if not _OWN.fullmatch(found):
+        raise ValueError(f"index.json names the file {found[:60]!r}")
+    return found
 
 
 def units(vectors: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@
 and both sides must have the same joints; `SkeletonLayout` also holds published lists that break these rules.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -47,8 +48,8 @@ class SkeletonLayout:
         names: names in files -> joints, where no rule knows them. These three are ignored when layouts are compared.
 
     Raises:
-        ValueError: a repeated joint name, a bone or root that names no joint, dims other than 2, 3 or None, or `kept`
-            that does not fit.
+        ValueError: more than `MAX_JOINTS` joints, a repeated joint name, a bone or root that names no joint, dims
+            other than 2, 3 or None, or `kept` that does not fit.
 
     Examples:
         >>> joints = ("hip", "knee", "ankle")
@@ -68,7 +69,9 @@ class SkeletonLayout:
     names: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        repeated = sorted({joint for joint in self.joints if self.joints.count(joint) > 1})
+        if len(self.joints) > MAX_JOINTS:
+            raise ValueError(f"Layout {self.name!r}: at most {MAX_JOINTS} joints, got {len(self.joints)}.")
+        repeated = sorted(joint for joint, times in Counter(self.joints).items() if times > 1)
         if repeated:
             raise ValueError(f"Layout {self.name!r}: joint names must differ, but {repeated} occur more than once.")
         named = [self.root, *(joint for bone in self.bones for joint in bone)]
@@ -170,7 +173,8 @@ class SkeletonLayout:
     @cached_property
     def mirror(self) -> np.ndarray:
         """`(num_joints,)` permutation that swaps `left_*` and `right_*`; joints without a partner stay."""
-        return np.array([self.joints.index(mirror_name(joint, self.joints)) for joint in self.joints], dtype=np.int64)
+        places = {joint: row for row, joint in enumerate(self.joints)}
+        return np.array([places[mirror_name(joint, places)] for joint in self.joints], dtype=np.int64)
 
 
 def _text(value: Any, key: str) -> str:
@@ -185,7 +189,7 @@ def _list(value: Any, key: str) -> Any:
     return value
 
 
-def mirror_name(joint: str, joints: tuple[str, ...]) -> str:
+def mirror_name(joint: str, joints: Collection[str]) -> str:
     """The joint's partner on the other side, or the joint itself when it has none among `joints`."""
     swapped = {"left_": "right_", "right_": "left_"}
     for side, other in swapped.items():
@@ -254,16 +258,17 @@ def _refuse_tricks(events: Iterable[Any]) -> None:
 
 
 def _checked(layout: SkeletonLayout) -> SkeletonLayout:
+    known = {*layout.joints}
     for joint in layout.joints:
         side, _, part = joint.partition("_")
-        if side in ("left", "right") and mirror_name(joint, layout.joints) == joint:
+        if side in ("left", "right") and mirror_name(joint, known) == joint:
             other = {"left": "right", "right": "left"}[side]
             raise ValueError(
                 f"joint {joint!r} has no {other}_{part!s}, so mirroring would leave it on its side; add the partner, "
                 "or give it a name without left_ and right_."
             )
-    children = [child for child, _ in layout.bones]
-    twice = sorted({child for child in children if children.count(child) > 1})
+    children = Counter(child for child, _ in layout.bones)
+    twice = sorted(child for child, times in children.items() if times > 1)
     if twice:
         raise ValueError(f"{twice} are the child of several bones; a bone is [child, parent], one per child.")
     try:

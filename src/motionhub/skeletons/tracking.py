@@ -19,6 +19,9 @@ MIN_LIKENESS = 0.1  # lower is another person: about two tolerances away
 _NOTHING = 1e-9  # of a likeness
 _WIDE = 8.0  # bodies of one joint are the nearest one, however far
 VELOCITY_FRAMES = 8  # over which the velocity is measured
+# People who may be seen again, the last seen first, and pairs of them and detections that are compared without asking
+# whether they are near: only crowds have more.
+_MOST_REMEMBERED, _FEW_PAIRS = 1024, 2**14
 _FIRST_RUN, _LONGEST_RUN = 64, 4096  # frames with one person that are tracked at once
 _MOST_AT_ONCE = 2**21  # numbers
 
@@ -132,6 +135,8 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
         here &= (people.size > 0) | (people.frame == frame - 1)  # a body that shows one joint has no size
         if not here.all():
             people.keep(np.flatnonzero(here))
+        if len(people) > _MOST_REMEMBERED:
+            people.keep(np.sort(np.argsort(people.frame, kind="stable")[-_MOST_REMEMBERED:]))
         length = _alone(people, frames, frame, run)
         if length:  # most recordings show one person most of the time
             for each in numbers[frame : frame + length]:
@@ -206,7 +211,8 @@ def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.n
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     from scipy.optimize import linear_sum_assignment
 
-    likeness = _likeness(people, detections, frame)
+    crowd = len(people) * len(detections) > _FEW_PAIRS
+    likeness = _likeness_in_a_crowd(people, detections, frame) if crowd else _likeness(people, detections, frame)
     near = likeness > _NOTHING
     some, seen = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))  # the others are slow, and nobody
     places = linear_sum_assignment(likeness[np.ix_(some, seen)], maximize=True)
@@ -217,8 +223,7 @@ def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.n
 
 def _likeness(people: _People, detections: np.ndarray, frame: int) -> np.ndarray:
     """`(people, detections)` in 0..1: the mean over the common joints of a Gaussian of their distance."""
-    predicted = people.predicted(frame)
-    size = people.size * TOLERANCE * (1 + TOLERANCE_GROWTH * (frame - people.frame - 1))
+    predicted, size = people.predicted(frame), _tolerances(people, frame)
     at_once = max(1, _MOST_AT_ONCE // detections.size)  # to save memory in a crowd
     parts = [
         _likeness_of(
@@ -228,6 +233,29 @@ def _likeness(people: _People, detections: np.ndarray, frame: int) -> np.ndarray
         for first in range(0, len(people), at_once)
     ]
     return np.concatenate(parts)
+
+
+def _likeness_in_a_crowd(people: _People, detections: np.ndarray, frame: int) -> np.ndarray:
+    """As `_likeness`, 0 without a computation for those whose boxes are too far apart to be one person."""
+    predicted, size = people.predicted(frame), _tolerances(people, frame)
+    # A mean of Gaussians reaches MIN_LIKENESS only if one of them does.
+    reach = size * np.sqrt(-2 * np.log(MIN_LIKENESS))
+    (low, high), (first, last) = bounds(predicted), bounds(detections)
+    apart = (low - reach[:, None])[:, None] > last
+    apart |= (high + reach[:, None])[:, None] < first
+    rows, columns = np.nonzero(~apart.any(axis=-1))
+    likeness = np.zeros((len(people), len(detections)))
+    at_once = max(1, _MOST_AT_ONCE // max(detections[0].size, 1))
+    for start in range(0, len(rows), at_once):
+        some, others = rows[start : start + at_once], columns[start : start + at_once]
+        squared = ((predicted[some] - detections[others]) ** 2).sum(axis=-1)
+        likeness[some, others] = _likeness_of(squared, size[some, None])
+    return likeness
+
+
+def _tolerances(people: _People, frame: int) -> np.ndarray:
+    """`(people,)` standard deviations of the prediction error at `frame`."""
+    return people.size * TOLERANCE * (1 + TOLERANCE_GROWTH * (frame - people.frame - 1))
 
 
 def _likeness_of(squared: np.ndarray, size: np.ndarray) -> np.ndarray:

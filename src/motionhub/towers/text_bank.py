@@ -210,8 +210,8 @@ class TextBank:
                 raise ValueError(f"a newer schema {facts['schema']}; run: pip install --upgrade motionhub")
             made_by = (facts["tower"], tensors["probe"], facts["fingerprint"])
             return cls(facts["phrases"], tensors["embeddings"], *made_by, facts["aliases"], facts.get("learned", ()))
-        except (ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise ValueError(f"The text bank of {checkpoint} cannot be read: {error}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+            raise ValueError(f"{about}: the text bank of {checkpoint} cannot be read: {str(error)[:300]}.") from None
 
 
 def text_vectors(

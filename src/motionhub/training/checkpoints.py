@@ -56,6 +56,9 @@ class Progress:
 class CheckpointError(OSError):
     """A checkpoint could not be written; the message says why and whether an earlier one exists."""
 
+    def __str__(self) -> str:
+        return str(self.strerror)
+
 
 def save_model_folder(
     folder: Path, model: Any, processor: Any, recipe: TrainingRecipe, metrics: dict[str, Any]
@@ -99,10 +102,11 @@ def write_folder(final: Path, accelerator: Accelerator, write: Callable[[Path], 
     except WRITE_ERRORS as error:
         problem = error
     if any_process(accelerator, problem is not None):
+        failure = _failure(final, step, problem)  # with the space that is free now, not after cleaning up
         if accelerator.is_main_process:
             shutil.rmtree(writing, ignore_errors=True)
         number = problem.errno if isinstance(problem, OSError) and problem.errno else errno.EIO
-        raise CheckpointError(number, _failure(final, step, problem)) from problem
+        raise CheckpointError(number, failure) from problem
     if accelerator.is_main_process:
         _take_place(writing, final)
     accelerator.wait_for_everyone()
@@ -119,13 +123,22 @@ def _take_place(new: Path, final: Path) -> None:
 
 
 def _failure(final: Path, step: int, problem: BaseException | None) -> str:
-    reason = "another process could not write" if problem is None else str(problem)
+    reason = "another process could not write" if problem is None else _reason(problem)
     free = shutil.disk_usage(final.parent).free / 2**20 if final.parent.exists() else 0.0
     kept = f"The previous {final} is intact" if final.exists() else f"There is no earlier {final}"
+    again = "it resumes from the last checkpoint" if final.exists() else "it starts anew"
     return (
         f"Could not save the checkpoint of update {step} to {final}: {reason} ({free:.0f} MiB free there). {kept}. "
-        "Free some space and run the same command again: it resumes from the last checkpoint."
+        f"Free some space and run the same command again: {again}."
     )
+
+
+def _reason(problem: BaseException) -> str:
+    """Why a file was not written; torch quotes the line of its source instead."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    quoted = "enforce fail" in str(problem) or "unexpected pos" in str(problem)
+    return "the disk did not take a whole file" if quoted else " ".join(str(problem).split())[:300]
 
 
 def find_state(recipe: TrainingRecipe) -> Path | None:
@@ -150,7 +163,7 @@ def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]
     Raises:
         ValueError: `facts_of_run` have changed, other than the precision that `mixed_precision="auto"` chooses.
     """
-    content = json.loads((state / "progress.json").read_text(encoding="utf-8"))
+    content = _read_progress_file(state / "progress.json")
     free = ("mixed_precision",) if recipe.mixed_precision == "auto" else ()
     changed = _differences(content, {name: value for name, value in run_facts.items() if name not in free})
     if changed:
@@ -160,6 +173,63 @@ def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]
         )
     # Older states record only the precision.
     return Progress(**{"machines": [{"mixed_precision": content["mixed_precision"]}], **content["progress"]})
+
+
+def _read_progress_file(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        fields = {*Progress.__dataclass_fields__}
+        if not isinstance(content["progress"], dict) or not {*content["progress"]} <= fields:
+            raise ValueError(f"expected the fields {sorted(fields)}")
+        return dict(content)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: BaseException) -> ValueError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return ValueError(
+        f"{path}: the training state is damaged ({reason}); give an earlier one (resume=FOLDER, --resume FOLDER), or "
+        "start anew with resume='none' (--resume none)."
+    )
+
+
+def load_state(state: Path, accelerator: Accelerator) -> None:
+    """Loads the weights, optimizer, schedule and random states of `save_state`. Called in every process.
+
+    Raises:
+        ValueError: names the file that is absent or damaged. Accelerate itself goes on without random states.
+    """
+    from accelerate.utils import RNG_STATE_NAME, load
+
+    random_states = state / f"{RNG_STATE_NAME}_{accelerator.process_index}.pkl"
+    try:
+        absent = {"random_state", "numpy_random_seed", "torch_manual_seed"} - {*load(random_states)}
+        if absent:
+            raise ValueError(f"it lacks {sorted(absent)}")
+    except Exception as error:  # the types of damaged pickles are many
+        raise _damaged(random_states, error) from None
+    try:
+        accelerator.load_state(str(state))
+    except Exception as error:
+        raise _damaged(_first_damaged(state) or state, error) from None
+
+
+def _first_damaged(state: Path) -> Path | None:
+    """The first file of a state that cannot be read alone."""
+    from accelerate.utils import load
+    from safetensors import safe_open
+
+    for path in sorted(state.iterdir()):
+        try:
+            if path.suffix in (".bin", ".pkl"):
+                load(path, map_location="cpu")
+            elif path.suffix == ".safetensors":
+                with safe_open(path, framework="pt") as content:
+                    content.keys()
+        except Exception:
+            return path
+    return None
 
 
 def machine_facts(precision: str) -> dict[str, Any]:

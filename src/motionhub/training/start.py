@@ -1,7 +1,6 @@
 """Prepares a run: arguments -> data, model and processor, with a one-line error for anything incomplete."""
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -9,11 +8,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, load_dataset
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from transformers import (
     AutoConfig,
@@ -29,10 +30,12 @@ from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
 from motionhub.data.datasets.splits import relabel
 from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
+from motionhub.hub.reachable import check_reachable
 from motionhub.processing.skeleton import with_augmentation
 from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.arguments import MACHINE_FIELDS, RunArguments, TrainingRecipe, read_recipe_file
+from motionhub.training.checkpoint_fields import read_fields
 from motionhub.training.dataset import ClipProcessor, class_names_of
 from motionhub.training.streaming import ShardedRows, require_cache
 
@@ -41,6 +44,13 @@ from motionhub.training.streaming import ShardedRows, require_cache
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NOT_GIVEN = object()
+# Of weights with code in them, and of configs whose values fit no model.
+_LOADING_ERRORS = (
+    *(LookupError, OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, StrictDataclassError),
+    *(TypeError, AttributeError, OverflowError, MemoryError),
+)
+_HOLDS_CODE = "its weights (.bin) are damaged or hold code, which is not run; ask the authors for model.safetensors."
+_LONGEST_LINE = 500
 
 
 def parse_training(
@@ -201,6 +211,8 @@ def _load_saved(arguments: RunArguments) -> DatasetDict:
         raise ValueError(
             f"{name}: is a file; pass the folder of a saved dataset, or --dataset READER --data_root FILE."
         )
+    if not Path(name).exists() and _HUB_ID.fullmatch(name):
+        check_reachable(name, "dataset")
     require_cache()
     return load_dataset(name, arguments.protocol)
 
@@ -450,7 +462,9 @@ def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[
             model, info = model_class.from_pretrained(
                 str(source), dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
             )
-    except (LookupError, OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except UnpicklingError:
+        raise ValueError(f"{source} cannot be loaded: {_HOLDS_CODE}") from None
+    except _LOADING_ERRORS as error:
         raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
     mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
     return model, sorted({*mismatched, *info["missing_keys"]})
@@ -516,6 +530,7 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
     """
     folder = packaged_folder(source) or Path(source)
     if not folder.exists() and _HUB_ID.fullmatch(str(source)):
+        check_reachable(str(source))
         return
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -523,10 +538,10 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
         meant = f"; did you mean {' or '.join(similar)}?" if similar and not folder.exists() else "."
         wanted = "the folder of a checkpoint (config.json, ...) or a Hub id"
         raise ValueError(f"{source}: {what}; expected {wanted}{meant}")
-    config = _read_object(folder / "config.json")
+    config = read_fields(folder / "config.json")
     if "model_type" not in config:
         raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's config.json.")
-    _read_object(folder / "preprocessor_config.json")
+    read_fields(folder / "preprocessor_config.json")
     present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     if weights and not present and packaged_folder(source):
         raise ValueError(without_weights(str(source)))
@@ -545,19 +560,8 @@ def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if any(line.startswith("Traceback") for line in lines):
         lines = lines[-1:]
-    return " ".join(lines)
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); a checkpoint needs this file.") from None
-    except ValueError as error:  # not JSON, or not even text
-        raise ValueError(f"{path}: not valid JSON ({error}); restore the checkpoint's file.") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
-    return content
+    line = " ".join(" ".join(lines).split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _check_readable(path: Path) -> None:

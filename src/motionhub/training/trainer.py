@@ -26,6 +26,7 @@ from motionhub.training.checkpoints import (
     Progress,
     facts_of_run,
     find_state,
+    load_state,
     machine_facts,
     read_progress,
     save_model_folder,
@@ -214,7 +215,7 @@ class _Loop:
         if state is None:
             return Progress()
         progress = read_progress(state, self.recipe, self.facts)
-        self.accelerator.load_state(str(state))
+        load_state(state, self.accelerator)
         metrics = state.parent / "metrics.json"
         if metrics.is_file():
             self.metrics = dict(json.loads(metrics.read_text(encoding="utf-8")))

@@ -1,5 +1,6 @@
 """A user's own dataset: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
 
+import os
 import shutil
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from datasets import load_dataset
 from helpers import error_of, write_json
 
+import motionhub
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
 from motionhub.data.formats.files import FileNote
@@ -357,3 +359,32 @@ def test_class_folders_and_labels_beside_files_are_not_mixed(labelled, folders):
     assert "the class folders ['wave'] have labels beside their files" in error_of(READER.at, folders)
     save(labelled / "more" / "c.npz")
     assert "folders ['more'] beside recordings with labels" in error_of(READER.at, labelled)
+
+
+def test_a_file_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
+    motionhub.write(motionhub.generate("wave", seed=0, layout="coco-17"), tmp_path / "raw" / "wave" / "a.npz")
+    secret = motionhub.write(motionhub.generate("wave", seed=1, layout="coco-17"), tmp_path / "secret.npz")
+    link = tmp_path / "raw" / "wave" / "b.npz"
+    link.symlink_to(secret)
+    with pytest.raises(ValueError, match=r"b\.npz: file: is a link to .*secret\.npz, outside of"):
+        motionhub.build_dataset("folder", tmp_path / "raw")
+    link.unlink()
+    link.symlink_to(tmp_path / "raw" / "wave" / "a.npz")  # inside it is a file like others
+    assert len(motionhub.build_dataset("folder", tmp_path / "raw")["full"]) == 2
+
+
+@pytest.mark.parametrize("place", [b"wave/\xff\xfe.npz", b"\xff/a.npz"])
+def test_a_name_that_is_no_utf_8_is_named(tmp_path, place):
+    clip = motionhub.write(motionhub.generate("wave", seed=0, layout="coco-17"), tmp_path / "raw" / "wave" / "a.npz")
+    odd = os.fsencode(tmp_path / "raw") + b"/" + place
+    os.makedirs(os.path.dirname(odd), exist_ok=True)
+    shutil.copy(clip, odd)
+    with pytest.raises(ValueError, match=r"\\xff.*: name: is not UTF-8"):
+        motionhub.build_dataset("folder", tmp_path / "raw")
+
+
+def test_an_interval_far_beyond_the_recording_is_one_line(tmp_path):
+    motionhub.write(motionhub.generate("wave", seed=0, layout="coco-17"), tmp_path / "wave" / "a.npz")
+    (tmp_path / "labels.csv").write_text("file,label,start_s,end_s\nwave/a.npz,a,0,1e308\n")
+    with pytest.raises(ValueError, match=r"labels\.csv: 0 s to 1e\+308 s is no part of"):
+        motionhub.build_dataset("folder", tmp_path)

@@ -179,7 +179,7 @@ def test_bad_files_are_named_by_line(write, old, new, reason):
 def test_ten_thousand_nested_joints_are_no_stack_overflow(write):
     opened = "".join(f"JOINT j{row} {{ OFFSET 0 1 0 " for row in range(10_000))
     head = "HIERARCHY ROOT r { OFFSET 0 0 0 CHANNELS 1 Xposition " + opened + "} " * 10_001 + "\nMOTION\n"
-    assert "split the recording" in read_error(write(head + "Frames: 5000\nFrame Time: 1\n" + "0\n" * 5000))
+    assert "at most 1000 joints" in read_error(write(head + "Frames: 5000\nFrame Time: 1\n" + "0\n" * 5000))
 
 
 @pytest.fixture

@@ -203,3 +203,33 @@ def test_names_tell_what_is_a_video(tmp_path):
     assert is_video(tmp_path)
     (tmp_path / "a_keypoints.json").touch()
     assert not is_video(tmp_path)
+
+
+def test_a_video_whose_title_is_no_utf_8_is_read(tmp_path):
+    path = write_video(tmp_path / "a.mp4", greys(5))
+    with (
+        av.open(str(path)) as source,
+        av.open(str(tmp_path / "titled.mp4"), "w", metadata_encoding="latin-1") as target,
+    ):
+        target.metadata["title"] = "\xdcbung"
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    assert b"\xdcbung" in (tmp_path / "titled.mp4").read_bytes()
+    assert numbers(open_video(tmp_path / "titled.mp4")) == numbers(open_video(path))
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path):
+    write_video(tmp_path / "a.mp4", greys(3))
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile a.mp4\n")
+    with pytest.raises(ValueError, match=r"list\.mp4: is a list of other files"):
+        open_video(tmp_path / "list.mp4")
+
+
+def test_images_of_absurd_size_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", greys(3))
+    monkeypatch.setattr("motionhub.data.video.reader.MOST_PIXELS", 64 * 48 - 1)
+    with pytest.raises(ValueError, match=r"a\.mp4: images of 64 x 48 are more than"):
+        open_video(path)

@@ -4,6 +4,7 @@ Datasets that may not be redistributed get a second card without clips, the reci
 the authors' files, and the expected counts.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,6 +87,7 @@ def render_dataset_card(card: CardFacts, recipe: bool = False) -> str:
 
     template = Path(__file__).with_name("templates") / "dataset_card.md"
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters["plain"] = plain
     reader, licence = card.reader, card.reader.licence
     # Several lists are found beside the files again; a single one may lie elsewhere.
     options = f" --exclude {card.exclude[0]}" if len(card.exclude) == 1 else ""
@@ -112,6 +114,12 @@ def render_dataset_card(card: CardFacts, recipe: bool = False) -> str:
         ],
         table=_class_table(card),
     )
+
+
+def plain(text: str) -> str:
+    """A name or message of a stranger in Markdown: no HTML, link, image, cell of a table or control character."""
+    shown = "".join(char if char.isprintable() else "?" for char in str(text))
+    return re.sub(r"\](?=[(\[])", r"\\]", shown.replace("<", "&lt;").replace("|", r"\|"))
 
 
 def _terms(reader: Dataset) -> dict[str, Any]:

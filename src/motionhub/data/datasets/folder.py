@@ -30,6 +30,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 TABLE = "labels.csv"
 _SHOWN = 5
+# A frame after the end of any recording.
+_BEYOND = 1e15
 _COLUMN_NOTES = {
     "setup": f"1 train, 0 test in {TABLE}, else -1",
     "subject": f"from {TABLE}",
@@ -66,7 +68,7 @@ def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> 
 def _frames(path: Path, place: str, whole: SkeletonSequence, start_s: float, end_s: float) -> tuple[int, int]:
     """The first frame of an interval, and the one after its last."""
     # Tolerates rounded decimals of the table.
-    start, end = (math.ceil(seconds * whole.fps - 1e-3) for seconds in (start_s, end_s))
+    start, end = (math.ceil(min(seconds * whole.fps, _BEYOND) - 1e-3) for seconds in (start_s, end_s))
     if not start < end <= whole.num_frames:
         reason = f"{start_s:g} s to {end_s:g} s is no part of {whole.num_frames} frames at {whole.fps:g} per second"
         raise bad_file(path, place, f"{reason}; correct start_s and end_s.")

@@ -122,9 +122,10 @@ def read_bodies(path: Path, num_joints: int) -> tuple[np.ndarray, tuple[int, ...
     if len(track_ids) * num_frames * num_joints * 4 > MAX_VALUES:
         raise lines.error(f"{len(track_ids)} bodies in {num_frames} frames are more than a clip can hold.")
     values = np.full((len(track_ids), num_frames, num_joints, 4), (np.nan, np.nan, np.nan, 0.0))
+    row_of = {body_id: row for row, body_id in enumerate(track_ids)}
     for time, frame in enumerate(frames):
         for body_id, joints in frame.items():
-            values[track_ids.index(body_id), time] = joints
+            values[row_of[body_id], time] = joints
     return values, track_ids
 
 

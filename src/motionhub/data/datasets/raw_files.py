@@ -1,5 +1,6 @@
 """The raw files of a dataset, in a folder or a zip: clips, label files, and errors when nothing fits."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -41,7 +42,8 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
         into: folder for extracted files, kept for later calls; None: a temporary one.
     """
     if root.is_dir():
-        yield root, files_called(facts.pattern, root)
+        # A user's own folder may be a stranger's archive; published datasets are often links to another disk.
+        yield root, files_called(facts.pattern, root, links=not facts.owned_by_user)
     elif root.is_file() and fnmatch(root.name, facts.pattern):
         yield root.parent, [root]
     elif zipfile.is_zipfile(root):
@@ -57,9 +59,34 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
         raise ValueError(cut_off(root) if starts_like_zip(root) else f"{root}: {kind}; {fix}.")
 
 
-def files_called(pattern: str, folder: Path) -> list[Path]:
-    """All files below `folder` whose name fits `pattern`, sorted."""
-    return sorted(path for path in folder.rglob(pattern) if path.is_file())
+def files_called(pattern: str, folder: Path, *, links: bool = True) -> list[Path]:
+    """All files below `folder` whose name fits `pattern`, sorted.
+
+    Args:
+        links: False: a link to a file outside of `folder` is an error.
+
+    Raises:
+        ValueError: such a link, or a name that is not UTF-8.
+    """
+    found = sorted(path for path in folder.rglob(pattern) if path.is_file())
+    home = folder.resolve()
+    for path in found:
+        if not _is_text(str(path.relative_to(folder))):
+            shown = Path(os.fsencode(path).decode(errors="backslashreplace"))
+            raise bad_file(shown, "name", "is not UTF-8; rename the file, or move it away.")
+        if not links and path.is_symlink() and not path.resolve().is_relative_to(home):
+            reason = f"is a link to {path.resolve()}, outside of {folder}; copy the file there, or remove the link."
+            raise bad_file(path, "file", reason)
+    return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8; a system may have other bytes in names."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def data_root(facts: Dataset, root: Path, folder: Path) -> Path:
@@ -216,7 +243,13 @@ def _extract(archive: Path, facts: Dataset, folder: Path) -> None:
 
 def _extract_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
     """Extracts a file with its time of change, so that extracting again keeps its fingerprint."""
-    place = Path(content.extract(member, folder))
+    try:
+        place = Path(content.extract(member, folder))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
+            raise
+        shown = f"{member.filename[:60]!r}"
+        raise ValueError(f"{content.filename}: the entry {shown} cannot be extracted ({error.strerror}).") from None
     with suppress(ValueError, OverflowError):  # of an invalid date
         stamp = time.mktime((*member.date_time, 0, 0, -1))
         os.utime(place, (stamp, stamp))

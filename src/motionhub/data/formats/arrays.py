@@ -22,6 +22,7 @@ from motionhub.data.formats.format import (
     MAX_VALUES,
     Format,
     ReadOptions,
+    checked_joints,
     checked_size,
     layout_in_file,
 )
@@ -39,6 +40,8 @@ _UNNAMED = "arr_0"
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
 FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "up", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
+# Bytes of names of joints, person numbers and the like.
+_MOST_OF_A_FACT = 2**22
 # Keypoints compress to a tenth, even with most of them missing; a much higher ratio is a zip bomb, unless small.
 _MOST_PACKED, _SMALL_BYTES = 100, 2**24
 _HEADER_ERRORS = (
@@ -171,12 +174,16 @@ def archive_of(path: Path, content: bytes, wanted: Collection[str], objects: Col
     arrays: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            left = max(4 * _SMALL_BYTES, _MOST_PACKED * len(content))  # of all arrays together
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise bad_file(path, "archive", f"has several entries called {name[:40]!r}; refused.")
                 arrays[name] = np.zeros(0)
                 if name in wanted:
-                    decode = object_of if name in objects else array_of
-                    arrays[name] = decode(path, name, _unpacked(path, archive, entry))
+                    unpacked = _unpacked(path, archive, entry, left)
+                    left -= len(unpacked)
+                    arrays[name] = (object_of if name in objects else array_of)(path, name, unpacked)
     except _ARCHIVE_ERRORS as error:
         if str(error).startswith(f"{path}: "):
             raise
@@ -184,10 +191,10 @@ def archive_of(path: Path, content: bytes, wanted: Collection[str], objects: Col
     return arrays
 
 
-def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise bad_file(path, entry.filename[:40], "is packed in a way that NumPy does not write; refused.")
-    limit = min(_MAX_BYTES, max(_SMALL_BYTES, _MOST_PACKED * min(entry.compress_size, path.stat().st_size)))
+    limit = min(_MAX_BYTES, left, max(_SMALL_BYTES, _MOST_PACKED * min(entry.compress_size, path.stat().st_size)))
     with archive.open(entry) as stream:
         unpacked = stream.read(limit + 1)  # the stated size may be wrong
     if len(unpacked) > limit:
@@ -197,12 +204,10 @@ def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> b
 
 
 def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
-    points = _numeric(path, key, array)
-    if points.ndim not in (3, 4) or points.shape[-1] not in (2, 3):
+    if array.ndim not in (3, 4) or array.shape[-1] not in (2, 3):
         expected = "(people, frames, joints, 2 or 3) or (frames, joints, 2 or 3)"
-        raise bad_file(path, key, f"expected shape {expected}, got {points.shape}{_reshape(points.shape)}.")
-    checked_size(path, *points.shape)
-    return points
+        raise bad_file(path, key, f"expected shape {expected}, got {array.shape}{_reshape(array.shape)}.")
+    return _numeric(path, key, array)
 
 
 def _body_of_holistic(path: Path, points: np.ndarray, options: ReadOptions) -> np.ndarray:
@@ -265,7 +270,10 @@ def _reshape(shape: tuple[int, ...]) -> str:
 def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise bad_file(path, key, f"expected numbers, got {array.dtype}.")
-    return array.astype(np.float64)
+    checked_size(path, *array.shape)
+    # Sequences are float32; what is so already, or fits exactly, is not doubled on the way there.
+    exact = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
+    return array.astype(np.float32 if exact else np.float64)
 
 
 def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout | None:
@@ -274,7 +282,11 @@ def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout 
         text = _text(path, arrays, "layout")
         return None if text is None else layout_in_file(path, "layout", text)
     parts = [arrays.get(key, np.zeros(0)) for key in ("layout", "joints", "bones", "root")]
-    shaped = [part.dtype.kind == "U" for part in parts] + [parts[1].ndim == 1, parts[2].ndim == 2]
+    checked_joints(path, parts[1].size)
+    shaped = [part.dtype.kind == "U" and part.nbytes <= _MOST_OF_A_FACT for part in parts] + [
+        parts[1].ndim == 1,
+        parts[2].ndim == 2,
+    ]
     if not all(shaped) or parts[2].shape[1] != 2 or parts[0].size != 1 or parts[3].size != 1:
         reason = "expected the texts layout, joints (joints), bones (bones, 2) of child and parent, and root"
         raise bad_file(path, "joints", f"{reason}, got shapes {[part.shape for part in parts]}.")
@@ -292,7 +304,7 @@ def _fact(
     if key not in arrays:
         return None
     values = arrays[key]
-    if values.dtype.kind not in kinds or size not in (None, values.size):
+    if values.dtype.kind not in kinds or size not in (None, values.size) or values.nbytes > _MOST_OF_A_FACT:
         raise bad_file(path, key, f"expected {expected}, got {values.dtype} of shape {values.shape}.")
     return values.ravel().tolist()
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from motionhub.data.formats.cells import decimal_points
 from motionhub.data.formats.files import bad_file, note, numbers_of, read_text
-from motionhub.data.formats.format import Format, ReadOptions, checked_size, rate_of
+from motionhub.data.formats.format import Format, ReadOptions, checked_joints, checked_size, rate_of
 from motionhub.data.formats.upright import up_of, y_up
 from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.joint_names import VOCABULARY, joint_name, named_joints, record_names
@@ -263,6 +263,7 @@ def _hierarchy(tokens: _Tokens) -> list[Joint]:
             opened.pop()
         elif keyword == "JOINT":
             joints.append(_joint(tokens, opened[-1]))
+            checked_joints(tokens.path, len(joints))
             opened.append(len(joints) - 1)
         elif keyword == "END":
             if not tokens.name("Site").upper().startswith("SITE"):

@@ -12,7 +12,7 @@ import numpy as np
 from motionhub.data.formats.cells import numbers, rows_of_cells, separator_of, text_lines
 from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.files import bad_file, note
-from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names
+from motionhub.data.formats.format import Format, ReadOptions, checked_joints, checked_size, layout_of_names
 from motionhub.data.formats.moments import placed_frames
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -143,13 +143,15 @@ def _clip(
     rows: np.ndarray,
     options: ReadOptions,
 ) -> SkeletonSequence:
+    checked_joints(path, len(joints))
     at, options = placed_frames(path, frames, options)
     length = int(at.max()) + 1
     dims = 3 if all("z" in parts for parts in columns.values()) else 2
     checked_size(path, len(people), length, len(joints), dims + 1)
     values = np.full((len(people), length, len(joints), dims + 1), np.nan)
+    row_of = {person: row for row, person in enumerate(people)}
     for (person, joint), parts in columns.items():
-        place = people.index(person), at, joints.index(joint)
+        place = row_of[person], at, joints.index(joint)
         values[place + (slice(0, dims),)] = rows[:, [parts[kind] for kind in ("x", "y", "z")[:dims]]]
         values[place + (dims,)] = rows[:, parts["likelihood"]] if "likelihood" in parts else 1
     layout, order = layout_of_names(path, joints, options)

@@ -21,7 +21,7 @@ import numpy as np
 MAX_FILE_BYTES = 2**30
 # Parsed JSON takes about ten times its size in memory.
 MAX_JSON_BYTES = 2**28
-_LONGEST_ERROR = 2000
+_LONGEST_ERROR = 700
 # Poses as text shrink to a tenth in a gzip file; one that grows more than this is a bomb.
 _LEAST_UNZIPPED, _MOST_UNZIPPED = 2**23, 20
 Made = TypeVar("Made")

@@ -13,7 +13,7 @@ import numpy as np
 from motionhub.data.formats.files import OptionError, bad_file, note
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.joint_names import joint_name, own_names, record_names
-from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.standing import named_layout
@@ -232,6 +232,12 @@ def checked_size(path: Path, *lengths: int) -> None:
         raise bad_file(path, "content", f"a clip of {shape} numbers is more than {most}; split the recording.")
 
 
+def checked_joints(path: Path, count: int) -> None:
+    """Raises ValueError for more joints than a layout has, before their names are looked at."""
+    if count > MAX_JOINTS:
+        raise bad_file(path, "joints", f"expected at most {MAX_JOINTS} joints, got {count}.")
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a JSON value is a number (true and false are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -272,6 +278,7 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
     joints require a given layout.
     Raises ValueError when a name occurs twice, or the file lacks a joint of the given layout.
     """
+    checked_joints(path, len(names))
     if all(name.strip().isdigit() for name in names):
         layout = options.layout_of(path)
         if not layout.fits(len(names)):

@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from motionhub.atomic import atomic_path, write_bytes
 from motionhub.data.formats import (
     acclaim,
     alphapose,
@@ -148,6 +148,7 @@ def write(
         the path.
 
     Raises:
+        WriteError: the disk is full or read-only; nothing is left of it.
         ValueError: unknown format, the path exists, or the format cannot hold the sequence; one line with the fix.
 
     Examples:
@@ -165,7 +166,6 @@ def write(
         raise WriteOption(f"{path}: {error}", error.option) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    path.parent.mkdir(parents=True, exist_ok=True)
     _store(path, content)
     return path
 
@@ -181,20 +181,17 @@ def _encoded(sequence: SkeletonSequence | Sequence[SkeletonSequence], writer: Wr
 
 
 def _store(path: Path, content: bytes | dict[str, bytes]) -> None:
-    """Writes everything or nothing: a partial result (full disk) is removed."""
+    """Writes everything or nothing, also when it is killed."""
     try:
         if isinstance(content, bytes):
-            with path.open("xb") as file:
-                file.write(content)
-        else:
-            path.mkdir()
+            write_bytes(path, content, new=True)
+            return
+        with atomic_path(path, new=True) as writing:
+            writing.mkdir()
             for name, part in content.items():
-                (path / name).write_bytes(part)
+                (writing / name).write_bytes(part)
     except FileExistsError:  # created by another process meanwhile
         raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.") from None
-    except BaseException:
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        raise
 
 
 def _unknown_folder(path: Path) -> ValueError:

@@ -3,6 +3,7 @@
 What programs for annotation call a point event (an instant) is an interval of no length.
 """
 
+import csv
 import io
 import math
 import re
@@ -79,7 +80,10 @@ def _rows(path: Path) -> list[Row]:
     if path.suffix.lower() not in readers:
         raise bad_file(path, "name", f"labels are read from {sorted(readers)}, got {path.suffix!r}.")
     text = _database(path) if path.suffix.lower() == ".opf" else read_text(path, MAX_BYTES)
-    return list(readers[path.suffix.lower()](path, text))
+    try:
+        return list(readers[path.suffix.lower()](path, text))
+    except csv.Error as error:
+        raise bad_file(path, "table", f"not a table: {error}.") from None
 
 
 def _database(path: Path) -> str:

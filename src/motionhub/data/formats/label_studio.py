@@ -1,5 +1,6 @@
 """Keypoints of Label Studio's JSON export: tasks with results of type `keypointlabels`, places in percent."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +82,7 @@ def _people(path: Path, place: str, task: dict[str, Any]) -> tuple[list[Person],
     for keypoints in grouped.values():
         names = tuple(each.name for each in keypoints)
         if len({*names}) < len(names):
-            again = next(name for name in names if names.count(name) > 1)
+            again = Counter(names).most_common(1)[0][0]
             reason = f"several keypoints {again!r} and no region that says whose; draw a box for each person"
             raise bad_file(path, place, f"{reason} and move its keypoints into it.")
         people.append(Person(np.array([[each.x, each.y] for each in keypoints]), None, names))

@@ -8,11 +8,13 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import most_values
 
 
 MAGIC = b"MATLAB"
@@ -22,7 +24,9 @@ _NUMBER_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 
 _TEXT_CODECS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 _CHARACTERS, _NUMERIC_CLASSES = 4, range(6, 16)
 _COMPLEX_FLAG = 0x0800
-# Limits of the decompressed size and ratio of an element.
+# Of a variable of numbers or text: flags, dimensions, name, values; any more is a struct or the like.
+_MOST_PARTS = 16
+# Limits of the decompressed size and ratio, of an element and of all together.
 _MAX_INFLATED, _SMALL_INFLATED, _MOST_PACKED = 2**28, 2**24, 100
 
 Element = tuple[int, bytes]  # type number, content
@@ -49,8 +53,10 @@ def load_variables(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray |
     if not content.startswith(MAGIC):
         raise bad_file(path, "header", f"expected a MATLAB 5 file, got one that starts with {content[:16]!r}.")
     try:
-        order = _byte_order(content)
-        found = {name: _value(name, parts, order) for name, parts in _matrices(content, order) if name in names}
+        order, most, found = _byte_order(content), most_values(path), {}
+        for name, parts in _matrices(content, order):
+            if name in names:
+                found[name] = _value(name, parts, order, most)
     except ValueError as error:
         raise bad_file(path, "content", f"MATLAB file cannot be read: {error}.") from None
     lacking = [name for name in names if name not in found]
@@ -81,12 +87,15 @@ def _byte_order(content: bytes) -> str:
 
 def _matrices(content: bytes, order: str) -> Iterator[tuple[str, list[Element]]]:
     """Every variable: its name and its elements (flags, dimensions, name, values...)."""
+    left = max(4 * _SMALL_INFLATED, _MOST_PACKED * len(content))
     for kind, data in _elements(content[_HEADER_BYTES:], order):
         if kind == _COMPRESSED:
-            ((kind, data),) = list(_elements(_inflated(data), order))[:1] or [(0, b"")]
+            inflated = _inflated(data, left)
+            left -= len(inflated)
+            kind, data = next(_elements(inflated, order), (0, b""))
         if kind != _MATRIX:
             raise ValueError(f"expected a matrix (type {_MATRIX}), found an element of type {kind}")
-        parts = list(_elements(data, order))
+        parts = list(islice(_elements(data, order), _MOST_PARTS))
         # Function handles and similar variables have no name here.
         if len(parts) >= 3 and parts[2][0] == 1:
             yield parts[2][1].decode("latin-1"), parts
@@ -108,8 +117,9 @@ def _elements(data: bytes, order: str) -> Iterator[Element]:
         position = start + size if kind == _COMPRESSED else start + size + (-(start + size)) % 8
 
 
-def _inflated(data: bytes) -> bytes:
-    stream, limit = zlib.decompressobj(), min(_MAX_INFLATED, max(_SMALL_INFLATED, _MOST_PACKED * len(data)))
+def _inflated(data: bytes, left: int) -> bytes:
+    stream, most = zlib.decompressobj(), max(_SMALL_INFLATED, _MOST_PACKED * len(data))
+    limit = max(min(_MAX_INFLATED, most, left), 1)
     try:
         content = stream.decompress(data, limit)
     except zlib.error as error:
@@ -121,7 +131,7 @@ def _inflated(data: bytes) -> bytes:
     return content
 
 
-def _value(name: str, parts: list[Element], order: str) -> np.ndarray | str:
+def _value(name: str, parts: list[Element], order: str, most: int) -> np.ndarray | str:
     (_, flag_bytes), (_, dimension_bytes), _, *values = parts
     if len(flag_bytes) != 8 or len(dimension_bytes) % 4 or len(dimension_bytes) < 8:
         raise ValueError(f"the description of variable {name!r} is corrupt")
@@ -129,17 +139,20 @@ def _value(name: str, parts: list[Element], order: str) -> np.ndarray | str:
     shape = struct.unpack(f"{order}{len(dimension_bytes) // 4}i", dimension_bytes)
     if flags & 0xFF not in (_CHARACTERS, *_NUMERIC_CLASSES) or flags & _COMPLEX_FLAG or len(values) != 1:
         raise ValueError(f"variable {name!r} is neither an array of real numbers nor a text")
-    decode = _text if flags & 0xFF == _CHARACTERS else _numbers
-    return decode(name, values[0], shape, order)
+    if flags & 0xFF == _CHARACTERS:
+        return _text(name, values[0], shape, order)
+    return _numbers(name, values[0], shape, order, most)
 
 
-def _numbers(name: str, value: Element, shape: tuple[int, ...], order: str) -> np.ndarray:
+def _numbers(name: str, value: Element, shape: tuple[int, ...], order: str, most: int) -> np.ndarray:
     kind, data = value
     if kind not in _NUMBER_TYPES:
         raise ValueError(f"variable {name!r} has values of the unknown type {kind}")
     numbers_type = np.dtype(order + _NUMBER_TYPES[kind])
     if min(shape) < 0 or math.prod(shape) * numbers_type.itemsize != len(data):
         raise ValueError(f"variable {name!r} has {len(data)} bytes of {numbers_type}, which do not fill {shape}")
+    if math.prod(shape) > most:
+        raise ValueError(f"variable {name!r} has {math.prod(shape)} numbers, more than {most}; split the recording")
     with np.errstate(invalid="ignore"):  # a signalling NaN is just a NaN
         return np.frombuffer(data, numbers_type).reshape(shape, order="F").astype(np.float64)
 

@@ -4,6 +4,7 @@
 """
 
 import warnings
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -219,7 +220,7 @@ def places_of(path: Path, frames: list[Frame], facts: Facts, options: ReadOption
             note(path, "frame numbers", f"{len(frames) - len(numbers)} frames have none, so their order places them.")
         return Places(list(range(len(frames))))
     if len({*numbers}) < len(numbers):
-        again = next(number for number in numbers if numbers.count(number) > 1)
+        again = Counter(numbers).most_common(1)[0][0]
         raise bad_file(path, f"frame {again}", "two frames have this number; a number is one moment of one recording.")
     places = frame_positions(path, numbers)
     return Places([places[number] for number in numbers], step=step_of(places))

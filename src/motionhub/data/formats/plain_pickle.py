@@ -11,26 +11,26 @@ import codecs
 import io
 import math
 import pickle
-import pickletools
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import checked_size
+from motionhub.data.formats.pickle_size import check_content, check_keys, check_operations
 
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC_MODULES = ("numpy.core.numeric", "numpy._core.numeric")
-_MEMO_WRITES = {"PUT", "BINPUT", "LONG_BINPUT"}
 _JOBLIB = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 # The second byte of a zlib stream, by its level.
 _ZLIB_LEVELS = b"\x01\x5e\x9c\xda"
-_MOST_PACKED, _SMALL_BYTES, _MOST_BYTES = 100, 2**24, 2**29
+_MOST_PACKED, _SMALL_BYTES, _MOST_BYTES = 50, 2**24, 2**29
 
 
 class _Dtype:
@@ -124,6 +124,7 @@ def _encode(text: Any, codec: Any) -> bytes:
 
 def _dict(*parts: Any) -> dict[Any, Any]:
     """An ordered dict of pairs, or an empty dict with a default."""
+    check_keys([pair[0] for pair in parts[0] if isinstance(pair, list | tuple) and pair] if parts else [])
     return dict(parts[0]) if parts and isinstance(parts[0], list) else {}
 
 
@@ -171,7 +172,33 @@ class _JoblibUnpickler(_PythonUnpickler):
         if isinstance(self.stack[-1], _JoblibArray):
             self.stack[-1].take(self.stream)
 
+    # The operations of such a file cannot be checked before, as arrays lie between them. Keys are, one by one.
+    def load_setitem(self) -> None:
+        check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        check_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        check_keys(self.stack)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        check_keys(self.stack)
+        super().load_frozenset()
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
 
 
 def load_pickle(path: Path, also_known: Mapping[tuple[str, str], Any] | None = None) -> Any:
@@ -209,13 +236,17 @@ def load_pickled(path: Path, content: bytes, also_known: Mapping[tuple[str, str]
     """As `load_pickle`, of the bytes of a pickle inside a file."""
     try:
         if b"joblib.numpy_pickle" in content[: 2**16]:
-            return _JoblibUnpickler(io.BytesIO(content)).load()
+            found = _JoblibUnpickler(io.BytesIO(content)).load()
+            check_content(found, len(content), _parts_of)
+            return found
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about broken escapes in texts
-            _check_memo(content)
+            check_operations(content)
             unpickler = _Unpickler(io.BytesIO(content), encoding="latin-1")
             unpickler.known = {**_KNOWN, **(also_known or {})}
-            return unpickler.load()
+            found = unpickler.load()
+        check_content(found, len(content), _parts_of)
+        return found
     except (
         *(pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError),
         *(OverflowError, MemoryError, RecursionError, ImportError, NotImplementedError, struct.error, AssertionError),
@@ -249,11 +280,14 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
     return done[id(value)]
 
 
-def _check_memo(content: bytes) -> None:
-    """Refuses memo numbers above the count of operations: Python allocates that many places."""
-    for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
-        if operation.name in _MEMO_WRITES and int(argument or 0) > count + 1:
-            raise pickle.UnpicklingError(f"memo number {argument} after {count} operations")
+def _parts_of(value: Any) -> tuple[int, Sequence[Any]] | None:
+    """Numbers and parts of an array: of numbers at most its bytes, of objects these; None for other values."""
+    if isinstance(value, np.ndarray):
+        return value.size, ()
+    if not isinstance(value, _Array):
+        return None
+    state = value.state if isinstance(value.state, tuple) else ()
+    return sum(len(part) for part in state if isinstance(part, bytes | bytearray | str)), state
 
 
 def array(path: Path, place: str, value: Any) -> np.ndarray:
@@ -264,6 +298,7 @@ def array(path: Path, place: str, value: Any) -> np.ndarray:
         raise bad_file(path, place, f"cannot be read ({error}).") from None
     if real.dtype.kind not in "iuf":
         raise bad_file(path, place, f"expected an array of numbers, got {real.dtype}.")
+    checked_size(path, *real.shape)
     with np.errstate(invalid="ignore", over="ignore"):  # odd bit patterns that mean no number
         return real.astype(np.float64)
 

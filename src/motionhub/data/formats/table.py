@@ -25,6 +25,7 @@ from motionhub.data.formats.format import (
     Format,
     ReadOptions,
     UnstatedFact,
+    checked_joints,
     checked_size,
     layout_of_names,
 )
@@ -41,6 +42,8 @@ _RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", 
 _SENTINELS = (-999.0, -9999.0, -99999.0)
 _RATES = ("fps", "frame_rate", "framerate", "frame rate")
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
+# Of several people with a thousand joints each.
+_MOST_COLUMNS = 32_000
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
 
@@ -60,6 +63,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """
     lines = text_lines(path)
     start, names, rate = _header(lines)
+    if len(names) > _MOST_COLUMNS:
+        raise bad_file(path, "line 1", f"expected at most {_MOST_COLUMNS} columns, got {len(names)}.")
     columns = columns_of(names)
     if columns is None:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
@@ -206,6 +211,7 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
         joints = list(dict.fromkeys(joint for group in groups.values() for joint in group))
     elif columns.joint is not None:
         joints, joint_of = _numbered([cells[columns.joint] for _, cells in rows])
+    checked_joints(path, len(joints))
     length, depth = int(positions.max()) + 1, columns.dims + columns.scored
     checked_size(path, len(people), length, len(joints), columns.dims + 1)
     places = [person_of, positions] if joint_of is None else [person_of, positions, joint_of]

@@ -17,6 +17,7 @@ from motionhub.data.formats.format import (
     FILE_UNITS,
     Format,
     ReadOptions,
+    checked_joints,
     checked_size,
     layout_of_names,
     with_unique_names,
@@ -109,6 +110,7 @@ def _note_short_rows(path: Path, rows: list[tuple[int, list[str]]], markers: int
 def _names(path: Path, line: list[str], axes: list[str], markers: int, widest: int) -> list[str]:
     """The marker names; a count in the header that names, axes and columns contradict is corrected, with a note."""
     names = [name.strip() for name in line[2:] if name.strip()]
+    checked_joints(path, len(names))
     if len(names) != markers:
         columns = max(widest - 2, 0)
         labelled = sum(bool(axis.strip()) for axis in axes)

@@ -19,6 +19,10 @@ import numpy as np
 _MPEG = ("mp4", "m4v", "mov", "mpg", "mpeg", "ts", "mts", "m2ts", "3gp")
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in (*_MPEG, "avi", "mkv", "webm", "wmv", "flv", "ogv", "gif"))
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in ("png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff", "ppm"))
+# Four times a frame of 8K; a few kilobytes can state any size.
+MOST_PIXELS = 2**27
+# A script by which FFmpeg would open other files.
+_SCRIPT = b"ffconcat"
 # Tolerance of even time stamps, as a share of a frame's duration; containers round to milliseconds.
 _UNEVEN = 0.5
 _NO_STAMP = np.iinfo(np.int64).min
@@ -111,6 +115,9 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
         raise ValueError(f"{path}: there is no such video file or folder of images.")
     if fps is not None:
         raise ValueError(f"{path}: a video file states its frame rate; leave fps out.")
+    with path.open("rb") as file:
+        if file.read(len(_SCRIPT)) == _SCRIPT:
+            raise ValueError(f"{path}: is a list of other files (ffconcat), which are not opened; give a video.")
     return _VideoFile(path)
 
 
@@ -235,7 +242,8 @@ def _opened(name: str, format: str | None = None) -> Iterator[Any]:
     av, unreadable = _av(), _av().error.FFmpegError
     av.logging.set_level(av.logging.PANIC)  # broken frames are counted, not printed one by one
     try:
-        with av.open(name, format=format) as container:
+        # Titles and the like may be of any coding, and nobody reads them here.
+        with av.open(name, format=format, metadata_errors="ignore") as container:
             yield container
     except unreadable as error:
         raise ValueError(f"{name}: cannot be read as video ({error.strerror}).") from None
@@ -244,7 +252,11 @@ def _opened(name: str, format: str | None = None) -> Iterator[Any]:
 def _video_stream(container: Any, name: str) -> Any:
     if not container.streams.video:
         raise ValueError(f"{name}: holds no images, only {[stream.type for stream in container.streams]}.")
-    return container.streams.video[0]
+    stream = container.streams.video[0]
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"{name}: images of {width} x {height} are more than {MOST_PIXELS} pixels; scale them down.")
+    return stream
 
 
 def _stamps(container: Any, stream: Any) -> tuple[np.ndarray, bool]:

@@ -2,6 +2,7 @@
 
 import collections
 import io
+import math
 import pickle
 import re
 import warnings
@@ -18,6 +19,8 @@ from motionhub.data.formats.plain_pickle import load_pickle
 
 _MASKED_DEPTH = re.compile(r"MDepth-(\d{8})\.png")
 DENSEPOSE_CANVAS = 512
+# Four times a frame of 8K; a few kilobytes can state any size.
+_MOST_PIXELS = 2**27
 
 
 def read_utd_mhad_depth(path: str | Path) -> np.ndarray:
@@ -85,8 +88,12 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ImportError("Reading PNG files needs Pillow: pip install 'motionhub[viz]'.") from error
     try:
         with Image.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise bad_file(path, "image", f"{image.size} is more than {_MOST_PIXELS} pixels; scale it down.")
             values = np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise bad_file(path, "image", f"cannot be read: {error}.") from None
     if values.ndim != 2:
         raise bad_file(path, "image", f"expected one number per pixel (depth or mask), got shape {values.shape}.")
@@ -129,18 +136,23 @@ def _storage(content: Any) -> torch.Tensor:
     """The numbers of a pickled tensor, from the bytes that PyTorch wrote; no code in them is run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this kind of storage is deprecated
-        storage = torch.load(io.BytesIO(content), weights_only=True)
-        return torch.empty(0, dtype=storage.dtype).set_(storage)
+        try:
+            storage = torch.load(io.BytesIO(content), weights_only=True)
+            return torch.empty(0, dtype=storage.dtype).set_(storage)
+        except (RuntimeError, OSError) as error:
+            raise pickle.UnpicklingError(f"the numbers of a tensor are damaged ({str(error)[:200]})") from None
 
 
 def _tensor(numbers: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
     whole = [*size, *stride, offset] if isinstance(numbers, torch.Tensor) else [None]
     if not all(type(number) is int and number >= 0 for number in whole) or len(size) != len(stride):
         raise pickle.UnpicklingError("a tensor has a strange shape")
+    if math.prod(size) > numbers.numel():
+        raise pickle.UnpicklingError(f"{numbers.numel()} numbers are repeated in a tensor {tuple(size)[:6]}")
     last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
     if 0 not in size and last >= numbers.numel():
         raise pickle.UnpicklingError(f"{numbers.numel()} numbers do not fill a tensor {tuple(size)[:6]}")
-    return numbers.as_strided(size, stride, offset).numpy().copy()
+    return numbers.as_strided(size, stride, offset).numpy()
 
 
 # The callables of pickled CPU tensors, with safe replacements.

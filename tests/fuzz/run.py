@@ -1,0 +1,184 @@
+"""`make fuzz SECONDS=60`: every reader on damaged and exaggerated files, in limited memory; a table of what was found.
+
+    python tests/fuzz/run.py --seconds 60 --seed 7 --formats csv bvh
+
+A file that is neither read nor refused in one line that names it, or that takes more than 5 s or 1,500 MB, is a
+finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed, format and
+number, so a finding can be made again: `--formats NAME --seed SEED --first NUMBER --files 1`.
+"""
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "data" / "formats")]
+
+from exaggerate import exaggerated  # noqa: E402
+from format_samples import SAMPLES, Sample  # noqa: E402
+from hostile_files import HOSTILE  # noqa: E402
+from test_fuzz_readers import damaged  # noqa: E402
+
+from motionhub.data.datasets.datasets import DATASETS  # noqa: E402
+from motionhub.data.datasets.reading import read  # noqa: E402
+
+
+MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 800
+# Of a batch in one process: its address space beyond today's, and the files in it.
+MEMORY, BATCH = 4 * 2**30, 40
+
+
+@dataclass
+class Tally:
+    """What came of the files of one format."""
+
+    files: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    megabytes: int = 0
+    findings: list[str] = field(default_factory=list)
+
+
+def made(name: str, number: int, seed: int) -> Sample:
+    """The hostile files of one trial: half of them damaged, half exaggerated."""
+    chance = random.Random(f"{seed} {name} {number}")
+    sample = chance.choice(SAMPLES[name])
+    place = chance.choice([*sample.files])
+    make = damaged if chance.random() < 0.5 else exaggerated
+    content = make(place, sample.files[place], chance)
+    return Sample(sample.target, {**sample.files, place: content}, sample.options, sample.facts)
+
+
+def outcome(name: str, sample: Sample, folder: Path) -> tuple[bool, str]:
+    """Whether a reader refused the files, and what is wrong with how it did."""
+    for place, content in sample.files.items():
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    target, dataset = folder / sample.target, DATASETS.get(name)
+    calls = [lambda: read(target, **sample.options)]
+    if dataset is not None:
+        calls += [lambda: dataset.read(target), lambda: dataset.facts_of(target)]
+    refused = False
+    for call in calls:
+        try:
+            call()
+        except ValueError as error:
+            refused, message = True, str(error)
+            if not message.isprintable() or str(folder) not in message:
+                return True, f"a message without the file, or with control characters: {message[:200]!r}"
+            if len(message) > LONGEST_MESSAGE + len(str(folder)):
+                return True, f"a message of {len(message)} characters: {message[:120]!r}"
+        except Exception as error:
+            return True, f"{type(error).__name__}: {str(error)[:200]}"
+    return refused, ""
+
+
+def batch(name: str, numbers: range, seed: int, folder: Path) -> Iterator[tuple[int, bool, float, str]]:
+    """Number, refusal, seconds and finding of each trial."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"not done after {2 * MOST_SECONDS:g} s of computing")
+
+    signal.signal(signal.SIGVTALRM, stop)
+    for number in numbers:
+        here = folder / str(number)
+        sample = made(name, number, seed)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 2 * MOST_SECONDS)
+        started = time.process_time()
+        refused, finding = outcome(name, sample, here)
+        seconds = time.process_time() - started
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        if not finding and seconds > MOST_SECONDS:
+            finding = f"{seconds:.1f} s"
+        if not finding:
+            shutil.rmtree(here)
+        yield number, refused, seconds, finding
+
+
+def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tally) -> None:
+    """Runs a batch in a child with limited memory, and counts."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        warnings.simplefilter("ignore")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+        for number, refused, seconds, finding in batch(name, numbers, seed, folder):
+            peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+            if peak > MOST_MEGABYTES and not finding and tally.megabytes <= MOST_MEGABYTES:
+                finding = f"{peak} MB"
+            line = f"{number}\t{int(refused)}\t{seconds:.3f}\t{peak}\t{finding.splitlines()[0] if finding else ''}\n"
+            os.write(writing, line.encode(errors="replace"))
+        os._exit(0)
+    os.close(writing)
+    last = numbers.start - 1
+    with os.fdopen(reading, errors="replace") as lines:
+        for line in lines:
+            number, refused, seconds, peak, finding = line.rstrip("\n").split("\t", 4)
+            last = int(number)
+            tally.files, tally.refused = tally.files + 1, tally.refused + int(refused)
+            tally.seconds, tally.megabytes = max(tally.seconds, float(seconds)), max(tally.megabytes, int(peak))
+            if finding:
+                tally.findings.append(f"{name} {last}: {finding}")
+    status = os.waitpid(child, 0)[1]
+    if status:
+        tally.files += 1
+        tally.findings.append(f"{name} {last + 1}: the process ended with status {status}")
+
+
+def table(tallies: dict[str, Tally]) -> str:
+    """One line for each format."""
+    lines = [f"{'format':18s} {'files':>8s} {'refused':>8s} {'findings':>8s} {'worst s':>8s} {'worst MB':>8s}"]
+    for name, tally in sorted(tallies.items()):
+        counts = f"{tally.files:8d} {tally.refused:8d} {len(tally.findings):8d}"
+        lines.append(f"{name:18s} {counts} {tally.seconds:8.2f} {tally.megabytes:8d}")
+    files = sum(tally.files for tally in tallies.values())
+    return "\n".join([*lines, f"{files} files, {sum(len(each.findings) for each in tallies.values())} findings"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--files", type=int, default=10**9, help="of each format, at most")
+    parser.add_argument("--first", type=int, default=0, help="number of the first file of each format")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--formats", nargs="*", default=sorted(SAMPLES))
+    parser.add_argument("--keep", type=Path, default=None, help="folder of the files that were findings")
+    arguments = parser.parse_args()
+    tallies = {name: Tally() for name in arguments.formats}
+    end, first = time.monotonic() + arguments.seconds, arguments.first
+    last = first + arguments.files
+    with tempfile.TemporaryDirectory(prefix="motionhub-fuzz-") as temporary:
+        while first < last and time.monotonic() < end:
+            size = BATCH if arguments.seconds > 120 else 4
+            numbers = range(first, min(first + size, last))
+            for name in arguments.formats:
+                folder = (arguments.keep or Path(temporary)) / name
+                if time.monotonic() < end:
+                    in_a_process(name, numbers, arguments.seed, folder, tallies[name])
+            first = numbers.stop
+    print(table(tallies))
+    for tally in tallies.values():
+        for finding in tally.findings[:20]:
+            print(finding)
+    print(f"hand-made files: {len(HOSTILE)}, tried by tests/fuzz/test_fuzz_hostile.py")
+    return int(any(tally.findings for tally in tallies.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
