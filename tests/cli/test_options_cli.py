@@ -12,6 +12,7 @@ import typer
 from motionhub.cli.main import app, main
 
 
+DECODE = "--threshold --low_threshold --min_duration --max_gap"
 READ = "--layout --fps --unit --image_size"
 # `!`: required; `=`: the default. Users have these in scripts: one that is missing here is a break.
 OPTIONS = {
@@ -22,9 +23,8 @@ OPTIONS = {
     "--min_confidence=0.3 --min_frames=5 --num_proc --engine=datasets --progress,--no-progress",
     "refine": f"files! -o,--output! --steps --official --paper --report {READ}",
     "predict": "files! --model --top_k=5 --clip --second --second_weight=1.0 --fusion=logits --json --gif --labels "
-    f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon {READ}",
-    "segment": "file! --model! -o,--output --ribbon --min_duration=0.0 --max_gap=0.0 --threshold=0.5 --low_threshold "
-    f"--background --window --hop --clip {READ}",
+    f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon {DECODE} {READ}",
+    "segment": f"file! --model --labels -o,--output --ribbon --background --window --hop --clip {DECODE} {READ}",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",
@@ -131,7 +131,7 @@ def test_negative_numbers_and_names_that_look_like_options_are_values() -> None:
         ([], "Missing command. See motionhub --help."),
         (["predct"], "Did you mean 'predict'? See motionhub --help."),
         (["bundle"], "Missing command. See motionhub bundle --help."),
-        (["segment", "a.npz"], "Missing option '--model'. See motionhub segment --help."),
+        (["evaluate", "--dataset", "x"], "Missing option '--model'. See motionhub evaluate --help."),
         (["convert", "a.npz"], "Missing argument 'OUT'."),
         (["push", "a", "b", "c"], "unexpected extra argument"),
         (["predict", "a.npz", "--labels", "--json", "x"], "'--labels': expected a value, got ['--json']"),
