@@ -49,7 +49,7 @@ NAMES = {
 }
 # fmt: on
 CLASSES = [*dict.fromkeys(NAMES.values())]
-LAYOUT, FPS = "kinect-20", 30.0
+LAYOUT, FPS = "kinect-20", 15.0
 GENERATED = {"train": (1000, 260), "fit": (2000, 30), "test": (3000, 60)}  # first seed, recordings
 GRID = {"threshold": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), "min_duration": (0.0, 0.3, 0.5)}
 START = Path(__file__).resolve().parent.parent / "hub_configs" / "unik-precog-small"
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output_dir", default="runs/unik-daily-small")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(argv)
     real = recordings(chosen.data)
@@ -82,17 +82,19 @@ def main(argv: list[str]) -> None:
     print(json.dumps(report, indent=1))
 
 
+# Clips are turned upright, whatever axis points up.
+PROCESSOR = {"upright": True, "fps": 15.0, "num_frames": 32}
 RECIPE: dict[str, Any] = {
     "mode": "scratch",
     "optimizer": "adamw",
     "learning_rate": 0.002,
     "weight_decay": 0.05,
     "schedule": "cosine",
-    "warmup_epochs": 1.0,
+    "warmup_epochs": 0.3,
     "batch_size": 32,
     "max_grad_norm": 5.0,
     "mixed_precision": "no",
-    "eval_epochs": 8,
+    "eval_epochs": 100,
     "augmentation": json.dumps(
         {
             "mirror_probability": 0.5,
@@ -105,12 +107,12 @@ RECIPE: dict[str, Any] = {
 
 
 def start_folder(folder: Path) -> Path:
-    """The configs of PRECOG's model, without its classes; clips are turned upright, whatever axis points up."""
+    """The configs of PRECOG's model without its classes, with windows of 2.1 seconds at 15 frames per second."""
     folder.mkdir(parents=True, exist_ok=True)
     config = json.loads((START / "config.json").read_text())
     for name in ("id2label", "label2id", "architectures"):
         config.pop(name)
-    processor = json.loads((START / "preprocessor_config.json").read_text()) | {"upright": True}
+    processor = json.loads((START / "preprocessor_config.json").read_text()) | PROCESSOR
     for name, content in {"config.json": config, "preprocessor_config.json": processor}.items():
         (folder / name).write_text(json.dumps(content, indent=2), encoding="utf-8")
     return folder
@@ -140,7 +142,7 @@ def recordings(data: Path) -> dict[str, Dataset]:
 
 def upright_metres(row: dict[str, Any]) -> np.ndarray:
     """`(frames, 20, 3)` metres, y up, of one person."""
-    return motionhub.convert_layout(from_row(row), LAYOUT).keypoints[0]
+    return motionhub.resample(motionhub.convert_layout(from_row(row), LAYOUT), FPS).keypoints[0]
 
 
 def joins(clips: list[tuple[int, np.ndarray]], chance: np.random.Generator) -> Iterator[tuple[np.ndarray, list[int]]]:
@@ -160,7 +162,7 @@ def joins(clips: list[tuple[int, np.ndarray]], chance: np.random.Generator) -> I
 
 def transition(last: np.ndarray, first: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     """The last pose for up to two seconds, then 0.3 to 1 second to the first pose of the next clip."""
-    held, frames = int(chance.integers(0, 60)), int(chance.integers(9, 30))
+    held, frames = int(chance.integers(0, 30)), int(chance.integers(5, 15))
     first = first + (last[:1] - first[:1]) * [1, 0, 1]
     place = (0.5 - 0.5 * np.cos(np.pi * np.arange(1, frames + 1) / (frames + 1)))[:, None, None]
     way = last * (1 - place) + first * place
@@ -183,7 +185,7 @@ def generated(part: str) -> Dataset:
             dropout=float(chance.uniform(0, 0.04)),
         )
         drawn = {"seed": chance, "scene": scene, "pause": float(chance.uniform(0.5, 2.5))}
-        clip, labels = compose(actions, speed=float(chance.uniform(0.75, 1.35)), layout=LAYOUT, **drawn)
+        clip, labels = compose(actions, speed=float(chance.uniform(0.75, 1.35)), layout=LAYOUT, fps=FPS, **drawn)
         own = [BACKGROUND if label == BACKGROUND else CLASSES.index(NAMES[ACTIONS[label]]) for label in labels]
         rows.append(to_row(clip, frame_labels=own, clip_id=f"generated {seed}", source="motionhub-synthetic"))
     return rows_to_dataset(rows, CLASSES)

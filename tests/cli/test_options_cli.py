@@ -23,8 +23,8 @@ OPTIONS = {
     "--min_confidence=0.3 --min_frames=5 --num_proc --engine=datasets --progress,--no-progress",
     "refine": f"files! -o,--output! --steps --official --paper --report {READ}",
     "predict": "files! --model --top_k=5 --clip --second --second_weight=1.0 --fusion=logits --json --gif --labels "
-    f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon {DECODE} {READ}",
-    "segment": f"file! --model --labels -o,--output --ribbon --background --window --hop --clip {DECODE} {READ}",
+    f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon --clock {DECODE} {READ}",
+    "segment": f"file! --model --labels -o,--output --ribbon --clock --background --window --hop --clip {DECODE} {READ}",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",
@@ -34,6 +34,7 @@ OPTIONS = {
     "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol",
     "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
+    "card": "run! --licence! --data! --data_licence! --title --summary --limits --overwrite",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",

@@ -12,6 +12,7 @@ import typer
 from typer import Option, Typer
 
 from motionhub.cli.bundle import bundle
+from motionhub.cli.card import card
 from motionhub.cli.convert import convert
 from motionhub.cli.dataset import dataset
 from motionhub.cli.doctor import doctor
@@ -37,7 +38,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
     "Search": (index, search),
-    "Hub": (push, bundle),
+    "Hub": (card, push, bundle),
 }
 
 app = Typer(

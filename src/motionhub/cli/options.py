@@ -55,6 +55,7 @@ DECODING = {
     "max_gap": Annotated[float | None, _Decoding(metavar="SECONDS", help="Join intervals across shorter gaps")],
 }
 LABELS = "Labels of your own (a zero-shot model)"
+Clock = Annotated[str | None, Option(metavar="HH:MM", help="Time of day at the start, for the axis of --ribbon")]
 Labels = Annotated[
     str | None, Option(metavar="A,B,C", help='Such as "sit down, wave, fall down"', rich_help_panel=LABELS)
 ]

@@ -10,6 +10,7 @@ from motionhub.cli.models import SEGMENTERS, check_kind, load_pipeline
 from motionhub.cli.options import (
     LABELS,
     Clip,
+    Clock,
     Fusion,
     Json,
     Labels,
@@ -55,6 +56,7 @@ def predict(
     no_none: Annotated[bool, LabelOption(help='Never answer "none of these"')] = False,
     intervals: Annotated[str | None, LabelOption(help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
     ribbon: Annotated[str | None, LabelOption(help="Also draw a PNG: a bar per action over time")] = None,
+    clock: Clock = None,
     decoding: dict[str, Any],
     metadata: dict[str, Any],
 ) -> None:
@@ -92,7 +94,7 @@ def predict(
         limits = {"background": background or (), "none_label": not no_none}
         found = find(clips[0], return_scores=True, **candidates, **limits, **decoding)
         _print_intervals(found, results[0])
-        save_intervals(found, files[0], intervals, ribbon)
+        save_intervals(found, files[0], intervals, ribbon, clock)
     if gif:
         from motionhub.visualization.animate import animate
 

@@ -1,6 +1,7 @@
 """Errors and notes of commands in one line each, and their exit status."""
 
 import argparse
+import difflib
 import io
 import json
 import os
@@ -86,7 +87,7 @@ def _usage_errors_raised() -> Iterator[None]:
     """Raises the errors of argparse, which would print the usage and exit, as a ValueError that names the help."""
 
     def error(self: argparse.ArgumentParser, message: str) -> NoReturn:
-        raise ValueError(f"{message}. See {self.prog} --help.")
+        raise ValueError(f"{message}{_nearest(self, message)}. See {self.prog} --help.")
 
     before = argparse.ArgumentParser.error
     argparse.ArgumentParser.error = error  # type: ignore[method-assign]
@@ -94,6 +95,16 @@ def _usage_errors_raised() -> Iterator[None]:
         yield
     finally:
         argparse.ArgumentParser.error = before  # type: ignore[method-assign]
+
+
+def _nearest(parser: argparse.ArgumentParser, message: str) -> str:
+    """The options close to those that a parser of argparse does not know."""
+    options = [name for name in parser._option_string_actions if name.startswith("--")]
+    wrong = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+    if not message.startswith("unrecognized") or not wrong:
+        return ""
+    near = difflib.get_close_matches(wrong[0], options, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _usage(error: Exception) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.models import SEGMENTERS, check_kind, kind_of, load_pipeline
-from motionhub.cli.options import Clip, Labels, model_option, with_decoding, with_metadata
+from motionhub.cli.options import Clip, Clock, Labels, model_option, with_decoding, with_metadata
 from motionhub.cli.report import who
 
 
@@ -23,6 +23,7 @@ def segment(
     labels: Labels = None,
     output: Annotated[str | None, Option("-o", "--output", help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
     ribbon: Annotated[str | None, Option(help="Also draw a PNG: a bar per action over time")] = None,
+    clock: Clock = None,
     background: Annotated[str | None, Option(help="Label of no action; by default 'background', if it is one")] = None,
     window: Annotated[int | None, Option(help="Frames per window; by default as in training")] = None,
     hop: Annotated[int | None, Option(help="Frames from window to window; by default half a window")] = None,
@@ -39,7 +40,7 @@ def segment(
         label, chosen = _by_given_labels(model or ZERO_SHOT, labels, background)
     found = label(file, return_scores=True, **chosen, **decoding, **metadata)
     print("\n".join([file, *intervals_table(found)]))
-    save_intervals(found, file, output, ribbon)
+    save_intervals(found, file, output, ribbon, clock)
 
 
 def _by_own_labels(
@@ -70,7 +71,9 @@ def _by_given_labels(model: str, labels: str, background: str | None) -> tuple[A
     return pipe, {"candidate_labels": labels, "background": background or ()}
 
 
-def save_intervals(found: dict[str, Any], file: str, table: str | None, ribbon: str | None) -> None:
+def save_intervals(
+    found: dict[str, Any], file: str, table: str | None, ribbon: str | None, clock: str | None = None
+) -> None:
     """Writes the intervals of a segmentation pipeline as a table, and draws them, where a path is given."""
     from motionhub.intervals.table import write_intervals
 
@@ -80,7 +83,7 @@ def save_intervals(found: dict[str, Any], file: str, table: str | None, ribbon: 
         from motionhub.visualization.plots import plot_ribbon
 
         title, duration = Path(file).name, duration_of(found)
-        print(f"drawn: {plot_ribbon(found['intervals'], ribbon, duration=duration, title=title)}")
+        print(f"drawn: {plot_ribbon(found['intervals'], ribbon, duration=duration, title=title, clock=clock)}")
 
 
 def interval_line(row: dict[str, Any]) -> str:
