@@ -24,7 +24,8 @@ OPTIONS = {
     "refine": f"files! -o,--output! --steps --official --paper --report {READ}",
     "predict": "files! --model --top_k=5 --clip --second --second_weight=1.0 --fusion=logits --json --gif --labels "
     f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon --clock {DECODE} {READ}",
-    "segment": f"file! --model --labels -o,--output --ribbon --clock --background --window --hop --clip {DECODE} {READ}",
+    "segment": "file! --model --labels -o,--output --ribbon --clock --background --window --hop --clip "
+    f"{DECODE} {READ}",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",
@@ -144,7 +145,7 @@ def test_negative_numbers_and_names_that_look_like_options_are_values() -> None:
         (["refine", "a", "-o", "b", "--steps", "--report"], "'--steps': expected a value, got ['--report']"),
         (["refine", "a", "-o", "b", "--steps", "smooth"], "'smooth' is not one of 'swaps', 'outliers'"),
         (["refine", "a", "-o", "b", "--official", "--paper"], "pass one of them"),
-        (["train", "--dataset", "x", "--model", "unik-nucla-small", "--epocs", "3"], "--epocs"),
+        (["train", "--dataset", "x", "--model", "unik-nucla-small", "--epocs", "3"], "Did you mean --epochs"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(

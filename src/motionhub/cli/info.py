@@ -93,7 +93,7 @@ def _summary(sequences: Any, facts: Any, dataset: Any) -> list[str]:
     frames, minutes = [clip.num_frames for clip in sequences], sum(clip.duration for clip in sequences) / 60
     shapes = Counter(f"{clip.num_dims}-D in {in_units(clip.unit)}, layout {clip.layout.name}" for clip in sequences)
     lines = [
-        f"  clips {len(sequences)}, frames {min(frames)} to {max(frames)}, {sum(frames)} in all, {minutes:.1f} minutes",
+        f"  clips {len(sequences)}, frames {_range(frames)}, {sum(frames)} in all, {minutes:.1f} minutes",
         *(f"  {shape}" + (f" ({count} clips)" if len(shapes) > 1 else "") for shape, count in shapes.most_common(3)),
         f"  people {_range(clip.num_people for clip in sequences)}, {_range(clip.fps for clip in sequences)} fps",
     ]
@@ -102,10 +102,12 @@ def _summary(sequences: Any, facts: Any, dataset: Any) -> list[str]:
     lines += [f"  and {len(labels) - _LISTED} more labels"] if len(labels) > _LISTED else []
     subjects = {each.subject for each in facts if each.subject is not None}
     lines += [f"  subjects {len(subjects)}"] if subjects else []
-    seen = sum(int(clip.joint_mask.sum()) for clip in sequences) / max(
-        sum(clip.joint_mask.size for clip in sequences), 1
-    )
-    return [*lines, f"  visible {seen:.1%} of the joints"]
+    seen, every = (sum(counts) for counts in zip(*map(_seen, sequences), strict=True))
+    return [*lines, f"  visible {seen / max(every, 1):.1%} of the joints"]
+
+
+def _seen(clip: Any) -> tuple[int, int]:
+    return int(clip.joint_mask.sum()), clip.joint_mask.size
 
 
 def _range(values: Iterable[float]) -> str:

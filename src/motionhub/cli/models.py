@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from motionhub.hub.packaged import OWNER, packaged_root
+
 
 # Kind of a model, as the end of its class in config.json -> the command or call for it.
 _KINDS = {
@@ -11,13 +13,15 @@ _KINDS = {
         "takes labels of your own",
         'motionhub predict FILE --model {model} --labels "sit down, wave, fall down" (or segment, for the times)',
     ),
-    "ForMovementQuality": ("scores the quality of a movement", 'pipeline("movement-quality", model="{model}")'),
+    "ForMovementQuality": (
+        "scores the quality of a movement",
+        'in Python, pipeline("movement-quality", model="{model}")',
+    ),
     "ForMotionRetargeting": (
         "moves a motion to another body",
-        'pipeline("motion-retargeting", model="{model}")',
+        'in Python, pipeline("motion-retargeting", model="{model}")',
     ),
 }
-SEGMENTERS = "motionhub/unik-daily-small (everyday actions and exercises), motionhub/unik-precog-small"
 
 
 def load(source: str, auto_class: Any = None) -> tuple[Any, Any]:
@@ -53,6 +57,14 @@ def kind_of(source: str) -> str:
     except (OSError, ValueError, TypeError):
         return ""
     return next((kind for name in names for kind in _KINDS if str(name).endswith(kind)), "")
+
+
+def segmenters() -> str:
+    """The packaged models that label every frame, as ids with commas."""
+    root = packaged_root()
+    found = sorted(root.glob("*/model.safetensors")) if root else []
+    folders = [path.parent for path in found if "ForActionSegmentation" in (path.parent / "config.json").read_text()]
+    return ", ".join(f"{OWNER}/{folder.name}" for folder in folders) or "a model of your own (motionhub train)"
 
 
 def check_kind(source: str, wanted: str, otherwise: str = "") -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import SEGMENTERS, check_kind, load_pipeline
+from motionhub.cli.models import check_kind, load_pipeline, segmenters
 from motionhub.cli.options import (
     LABELS,
     Clip,
@@ -101,7 +101,9 @@ def predict(
         if labels is None:
             shown = _best_labels(results[0] or [], clips[0])
         else:
-            shown = {"frame_labels": labels_over_time(found["intervals"], clips[0])}
+            rows = found["intervals"]
+            several = clips[0].num_people > 1
+            shown = {"intervals": rows} if several else {"frame_labels": labels_over_time(rows, clips[0])}
         print(f"drawn: {animate(clips[0], gif, **shown)}")
 
 
@@ -120,7 +122,7 @@ def _check_no_times(given: dict[str, Any]) -> None:
         if value is not None:
             raise ValueError(
                 f'--{name} needs intervals: give --labels "sit down, wave", or call motionhub segment FILE with a '
-                f"model that labels every frame: {SEGMENTERS}."
+                f"model that labels every frame: {segmenters()}."
             )
 
 
@@ -155,7 +157,7 @@ def _too_long(file: str, clip: Any, labels: str | None) -> str:
     how = (
         "its actions over time:"
         if labels is not None
-        else f'call motionhub segment {file} --labels "sit down, walk", or --model with one of {SEGMENTERS}.'
+        else f'call motionhub segment {file} --labels "sit down, walk", or --model with one of {segmenters()}.'
     )
     return f"{file}\n  {clip.duration:.0f} s, which is too long for a single label (over {LONGEST_CLIP:g} s): {how}"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import SEGMENTERS, check_kind, kind_of, load_pipeline
+from motionhub.cli.models import check_kind, kind_of, load_pipeline, segmenters
 from motionhub.cli.options import Clip, Clock, Labels, model_option, with_decoding, with_metadata
 from motionhub.cli.report import who
 
@@ -51,7 +51,7 @@ def _by_own_labels(
     from motionhub.training.dataset import class_names_of
     from motionhub.training.tasks.segmentation import BACKGROUND
 
-    wanted = f'--model with one that does: {SEGMENTERS}; or --labels "sit down, walk", for labels of your own.'
+    wanted = f'--model with one that does: {segmenters()}; or --labels "sit down, walk", for labels of your own.'
     if model is None:
         raise ValueError(f"segment needs a model that labels every frame: {wanted}")
     if kind_of(model) == _ZERO_SHOT_KIND:

@@ -165,8 +165,8 @@ def stage_checkpoint(
     facts = read_card_facts(staged)
     if str(facts["weights"]["status"]).lower().startswith("not included"):
         raise ValueError(
-            f"card.yaml has weights.status: {facts['weights']['status']!r}, but this publishes weights: it is the card "
-            f"of a recipe. motionhub card {source} --overwrite writes that of a run; or write 'included', and in "
+            f"card.yaml has weights.status: {facts['weights']['status']!r}, but this publishes weights: it is of a "
+            f"recipe. motionhub card {source} --overwrite writes that of a run; or write 'included', and in "
             "weights.provenance where they come from."
         )
     write_cards(staged, facts, repo_id)

@@ -14,8 +14,8 @@ class MovementQualityPipeline(SkeletonPipeline):
     Returns:
         For each input a list with one dict per detected person: `track_id` (None with `per_person=False`), `score`
         (on the scale of the training labels; the probability of "correct" for a model of two grades), `interval`,
-        `interval_note`, `doubt` and `coverage`, the share of the model's joints detected in the frames it used. Without
-        valid keypoints the list is empty, with a warning.
+        `interval_note`, `doubt` and `coverage`, the share of the model's joints detected in the frames it used.
+        Without valid keypoints the list is empty, with a warning.
 
         `interval` is `[lower, upper]`: 95 % limits of agreement with true scores, measured on people held out of
         training (`pipe.model.config.held_out`). A probability of two grades has none: there `interval_note` says how

@@ -2,7 +2,7 @@
 
 `columns.py` says which names are understood. The separator is the most frequent one of comma, semicolon, tab and blank
 in the header; with another separator than the comma, or in quotes, a number may have a decimal comma. Written tables
-have the columns `frame time person unit layout fps (up) (image_size) nose_x ...`, so that they are read without further
+have the columns `frame time person unit layout fps (up) (image_size) nose_x ...`, so that they need no further
 metadata; those of earlier versions have `frame time person nose_x ...`.
 """
 
