@@ -29,7 +29,7 @@ from motionhub.hub.packaged import check_weights
 ZERO_SHOT = "motionhub/tmor-small"
 NONE = "none of these"
 # Seconds: a longer recording shows several actions, and gets intervals but no single label.
-LONGEST_CLIP = 60.0
+LONGEST_CLIP = 30.0
 LabelOption = partial(Option, rich_help_panel=LABELS)
 
 
