@@ -74,7 +74,7 @@ class MovementQualityPipeline(SkeletonPipeline):
         if not shortest <= seconds <= longest:
             text = f"it lasts {seconds:.1f} s, one repetition {shortest:.1f} to {longest:.1f} s"
         elif distance > limit:
-            text = f"its features are {distance / limit:.1f} times as far from the training clips as any of them"
+            text = f"its features are {distance / limit:.1f} times as far from the training clips as theirs go"
         if text is not None:
             text = f"probably not {movement}: {text}"
             warnings.warn(f"{clip.name}: {text}; the score means nothing then.", stacklevel=2)
