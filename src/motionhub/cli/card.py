@@ -19,7 +19,15 @@ def card(
     """Write the card of a finished run, which push and bundle need."""
     from motionhub.hub.run_card import write_run_card
 
-    texts = {"licence": licence, "data": data, "data_licence": data_licence, "title": title, "summary": summary}
-    path = write_run_card(run, **texts, limits=limits or (), overwrite=overwrite)  # type: ignore[arg-type]
+    path = write_run_card(
+        run,
+        licence=licence,
+        data=data,
+        data_licence=data_licence,
+        title=title,
+        summary=summary,
+        limits=limits or (),
+        overwrite=overwrite,
+    )
     print(f"written: {path}, {path.with_name('README.md')}")
     print(f"next: motionhub push {run} OWNER/NAME")

@@ -104,13 +104,12 @@ _FAST = {"preset": "ultrafast", "crf": "23"}
 def _even_size(width: int, height: int, largest: int | None) -> tuple[int, int]:
     """Width and height of the video: even, as H.264 halves its colours, and within `largest`."""
     scale = min(1.0, (largest or np.inf) / max(width, height))
-    return (
-        (width, height)
-        if not (scale < 1 or width % 2 or height % 2)
-        else tuple(  # type: ignore[return-value]
-            2 * round(side * scale / 2 + 0.25) for side in (width, height)
-        )
-    )
+    return _even(width * scale), _even(height * scale)
+
+
+def _even(side: float) -> int:
+    """The nearest even number of pixels; an odd side gets one more."""
+    return 2 * round(side / 2 + 0.25)
 
 
 def _check_pixels(sequence: SkeletonSequence) -> None:
