@@ -97,7 +97,7 @@ def write_overlay(
     return path
 
 
-# Of the encoder: its default takes several times as long as the pose network, for a file a third as large.
+# Of the encoder: its default takes as long as the pose network, for a file a little smaller.
 _FAST = {"preset": "ultrafast", "crf": "23"}
 
 
