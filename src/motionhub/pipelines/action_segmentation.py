@@ -87,7 +87,7 @@ class ActionSegmentationPipeline(SkeletonPipeline):
         decode = self._rule(**rule)
         rows, scores = [], []
         for index, row in enumerate(clip.rows):
-            times, track = frame_times(clip, index), clip.track_id(row)
+            times, track = _times(clip, index), clip.track_id(row)
             own = outputs["logits"][index][: len(times) - 1]
             probabilities = (own.softmax(dim=-1) if decode.exclusive else own.sigmoid()).numpy()
             scores.append({"track_id": track, "times": times, "probabilities": probabilities})
@@ -129,7 +129,7 @@ def interval_rows(
     ]
 
 
-def frame_times(clip: Clip, index: int) -> np.ndarray:
+def _times(clip: Clip, index: int) -> np.ndarray:
     """`(frames + 1,)` seconds: start of each frame of a sample, end of the last; repeated frames do not count."""
     sample = clip.samples[index]
     real = np.atleast_1d(np.asarray(sample["attention_mask"]).any(axis=0))

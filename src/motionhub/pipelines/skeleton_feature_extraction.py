@@ -1,12 +1,12 @@
 """`pipeline("skeleton-feature-extraction", model=...)`: feature vectors per sequence, frame or joint."""
 
 import warnings
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import torch
 
-from motionhub.pipelines.action_segmentation import frame_times
 from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, process, take, take_input_parameters
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -51,6 +51,10 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
 
     def sample_of(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
         """Adds the source frame of each frame of the sample as `"frames"`."""
+        if "frame_labels" not in signature(self.feature_extractor.process).parameters:  # it keeps every frame
+            sample = process(self.feature_extractor, part, name)
+            frames = np.asarray(sample["attention_mask"]).shape[-1]
+            return sample | {"frames": np.linspace(0, part.num_frames - 1, frames)}
         sample = process(self.feature_extractor, part, name, frame_labels=np.arange(part.num_frames))
         sample["frames"] = sample.pop("labels")
         return sample
@@ -125,7 +129,10 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
 
     def _steps(self, clip: Clip, index: int) -> np.ndarray:
         """The source frame of each vector of a sample: vector k stands at its frame `k * frame_stride`."""
-        return (frame_times(clip, index)[:-1] * clip.sequence.fps)[:: self.model.config.frame_stride]
+        sample = clip.samples[index]
+        real = np.asarray(sample["attention_mask"]).any(axis=0)
+        frames = np.asarray(sample["frames"], dtype=np.float64).reshape(len(real), -1)[:, 0]
+        return frames[: np.flatnonzero(real)[-1] + 1 : self.model.config.frame_stride]
 
 
 def _warn_if_coarser(name: str, steps: int, frames: int) -> None:
