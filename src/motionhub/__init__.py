@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from motionhub.hub.card import write_model_card as write_model_card
     from motionhub.hub.push import draw_layout as draw_layout
     from motionhub.hub.push import push as push
+    from motionhub.hub.run_card import write_run_card as write_run_card
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
     from motionhub.kinematics.compare import compare as compare
@@ -224,6 +225,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.data.views.view_pairs": ("DrawnTake", "ViewPairDataset", "collate_view_pairs", "find_takes"),
     "motionhub.hub.card": ("read_card_facts", "write_model_card"),
     "motionhub.hub.push": ("draw_layout", "push"),
+    "motionhub.hub.run_card": ("write_run_card",),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
     "motionhub.kinematics.compare": ("compare",),
     "motionhub.kinematics.deviations": ("deviations",),

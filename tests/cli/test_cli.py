@@ -151,7 +151,7 @@ def test_convert_names_its_own_option_for_what_the_input_does_not_say(
     source.write_text("nose_x,nose_y\n1,2\n3,4\n")
     words = ["convert", str(source), str(tmp_path / "one.npz"), "--unit", "pixel"]
     assert main([*words, "--fps", "30"]) == 2
-    assert "In a shell: --in_fps." in capsys.readouterr().err
+    assert "give --in_fps 30, or the true value." in capsys.readouterr().err
     assert main([*words, "--in_fps", "30"]) == 0
     assert main(["convert", str(tmp_path / "one.npz"), str(tmp_path / "one.bvh")]) == 2
     assert "got 2-D keypoints" in capsys.readouterr().err
@@ -220,7 +220,13 @@ def test_dataset_then_evaluate_on_it(
         (["evaluate", "--model", SMALL, "--dataset", "n-ucla", "--data_root", "no/such/folder"], "no/such/folder"),
         (["evaluate", "--model", SMALL, "--dataset", "n-ucla"], "--data_root"),
         (["evaluate", "--model", SMALL, "--dataset", __file__], "is a file"),
-        (["predict", __file__, "--model", "./no/such/model"], "no/such/model: does not exist"),
+        (["predict", __file__, "--model", "./no/such/model"], "no/such/model: no such folder"),
+        (
+            ["predict", __file__, "--model", str(ROOT / "hub_configs" / "unik-nucla-smal")],
+            "hub_configs/unik-nucla-small",
+        ),
+        (["evaluate", "--model", SMALL, "--dataset", str(ROOT / "test")], "no such folder, expected a saved dataset"),
+        (["evaluate", "--model", SMALL, "--dataset", str(ROOT / "test")], f"did you mean {ROOT / 'tests'}"),
         (["predict", __file__, "--model", str(ROOT / "hub_configs" / "unik-posetics")], "holds no weights"),
     ],
 )
@@ -274,3 +280,18 @@ def test_a_reader_who_has_enough_ends_a_command_quietly(words: list[str]) -> Non
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_many_clips_in_a_file_are_summed_up_within_a_screen(tmp_path, capsys):
+    from motionhub.data.datasets.datasets import get_dataset
+
+    frames = np.random.default_rng(0).integers(-9000, 9000, (40, 22, 3)).astype(np.int16)
+    numbers = {name: np.arange(10) % 2 + 1 for name in ("movement", "subject", "episode", "correct")}
+    path = tmp_path / "uiprmd.npz"
+    np.savez(path, frames=frames, scale_cm=np.float32(0.01), offsets=np.arange(0, 41, 4), **numbers)
+    assert main(["info", str(path)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) <= 24 and max(map(len, shown[1:])) <= 80
+    first, second = get_dataset("ui-prmd").class_names[:2]
+    assert "  clips 10, frames 4, 40 in all, 0.0 minutes" in shown
+    assert f"       5 x {first}" in shown and f"       5 x {second}" in shown and "  subjects 2" in shown

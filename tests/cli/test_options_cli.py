@@ -12,6 +12,7 @@ import typer
 from motionhub.cli.main import app, main
 
 
+DECODE = "--threshold --low_threshold --min_duration --max_gap"
 READ = "--layout --fps --unit --image_size"
 # `!`: required; `=`: the default. Users have these in scripts: one that is missing here is a break.
 OPTIONS = {
@@ -22,9 +23,9 @@ OPTIONS = {
     "--min_confidence=0.3 --min_frames=5 --num_proc --engine=datasets --progress,--no-progress",
     "refine": f"files! -o,--output! --steps --official --paper --report {READ}",
     "predict": "files! --model --top_k=5 --clip --second --second_weight=1.0 --fusion=logits --json --gif --labels "
-    f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon {READ}",
-    "segment": "file! --model! -o,--output --ribbon --min_duration=0.0 --max_gap=0.0 --threshold=0.5 --low_threshold "
-    f"--background --window --hop --clip {READ}",
+    f"--background --template={{}} --multi_label --video_tower --no_none --intervals --ribbon --clock {DECODE} {READ}",
+    "segment": "file! --model --labels -o,--output --ribbon --clock --background --window --hop --clip "
+    f"{DECODE} {READ}",
     "measure": f"file! -o,--output --picture --json --clip_number --up {READ}",
     "repetitions": f"file! -o,--output --picture --clip_number {READ}",
     "cut": f"files! --by! -o,--output! --labels --margin=0.0 --recording --everyone {READ}",
@@ -40,6 +41,7 @@ OPTIONS = {
     "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 --window=2.0 --hop=1.0 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
     "map": "index! -o,--output! --method=pca",
+    "card": "run! --licence! --data! --data_licence! --title --summary --limits --overwrite",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",
@@ -137,7 +139,7 @@ def test_negative_numbers_and_names_that_look_like_options_are_values() -> None:
         ([], "Missing command. See motionhub --help."),
         (["predct"], "Did you mean 'predict'? See motionhub --help."),
         (["bundle"], "Missing command. See motionhub bundle --help."),
-        (["segment", "a.npz"], "Missing option '--model'. See motionhub segment --help."),
+        (["evaluate", "--dataset", "x"], "Missing option '--model'. See motionhub evaluate --help."),
         (["convert", "a.npz"], "Missing argument 'OUT'."),
         (["push", "a", "b", "c"], "unexpected extra argument"),
         (["predict", "a.npz", "--labels", "--json", "x"], "'--labels': expected a value, got ['--json']"),
@@ -149,7 +151,7 @@ def test_negative_numbers_and_names_that_look_like_options_are_values() -> None:
         (["refine", "a", "-o", "b", "--steps", "--report"], "'--steps': expected a value, got ['--report']"),
         (["refine", "a", "-o", "b", "--steps", "smooth"], "'smooth' is not one of 'swaps', 'outliers'"),
         (["refine", "a", "-o", "b", "--official", "--paper"], "pass one of them"),
-        (["train", "--dataset", "x", "--model", "unik-nucla-small", "--epocs", "3"], "--epocs"),
+        (["train", "--dataset", "x", "--model", "unik-nucla-small", "--epocs", "3"], "Did you mean --epochs"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(

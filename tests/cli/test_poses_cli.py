@@ -86,3 +86,16 @@ def test_refusals_are_one_line(video, tmp_path, monkeypatch, capsys, more, messa
     monkeypatch.chdir(tmp_path)
     assert main(["poses", "clip.mp4", *more]) == (2 if message else 0)
     assert message in capsys.readouterr().err
+
+
+def test_a_picture_is_one_pose_and_is_called_so(video, tmp_path, capsys):
+    Image = pytest.importorskip("PIL.Image")
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (64, 48), (90, 90, 90)).save(picture)
+    out = tmp_path / "pose.npz"
+    assert main(["poses", str(picture), "-o", str(out), "--estimator", "mediapipe"]) == 0
+    assert "holds no motion" in capsys.readouterr().err
+    (clip,) = motionhub.read(out)
+    assert (clip.num_people, clip.num_frames) == (1, 1)
+    assert main(["poses", str(picture), str(video), "-o", str(tmp_path / "both")]) == 2
+    assert "got both" in capsys.readouterr().err

@@ -6,8 +6,9 @@ import pytest
 from helpers import read_json
 
 from motionhub.cli.main import main
+from motionhub.cli.predict import _print_intervals
 from motionhub.data.formats.formats import write
-from motionhub.data.synthetic.generate import generate
+from motionhub.data.synthetic.generate import compose, generate
 from motionhub.towers.text_towers import MissingTowerError
 
 
@@ -75,3 +76,40 @@ def test_words_that_do_not_fit_are_one_line(words, message, clip, capsys, monkey
 
 def _no_tower(tower):
     raise MissingTowerError(f"{tower.name} is not here")
+
+
+def test_a_long_recording_has_intervals_and_no_single_label(tmp_path, capsys):
+    clip, _ = compose(["sit down", "stand up"] * 8, seed=0)
+    assert clip.duration > 30
+    write(clip, tmp_path / "day.npz")
+    assert main(["predict", str(tmp_path / "day.npz"), "--labels", "sit down, stand up, wave"]) == 0
+    said = capsys.readouterr().out
+    assert "too long for a single label" in said and "joints visible" not in said
+    assert "in all, of" in said and "x stand up" in said
+    assert main(["predict", str(tmp_path / "day.npz"), "--model", NAMED]) == 0
+    assert "motionhub segment" in capsys.readouterr().out
+
+
+def test_predict_and_segment_decode_alike(tmp_path, capsys):
+    write(compose(["sit down", "stand up", "wave"], seed=0)[0], tmp_path / "clip.npz")
+    words = ["--labels", "sit down, stand up, wave", "--threshold", "0.4", "--min_duration", "0.2"]
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    assert main(["predict", str(tmp_path / "clip.npz"), *words, "--intervals", str(files[0])]) == 0
+    assert main(["segment", str(tmp_path / "clip.npz"), *words, "-o", str(files[1])]) == 0
+    assert files[0].read_text() == files[1].read_text() != "track_id,start_s,end_s,label,score\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"), [([(0.0, 1.0)], "none of these as a whole, but for 10%"), ([(0.0, 9.0)], "uncertain")]
+)
+def test_intervals_of_a_clip_that_is_none_of_these_come_with_a_word_why(rows, word, capsys):
+    intervals = [{"track_id": 0, "start_s": a, "end_s": b, "label": "wave", "score": 0.7} for a, b in rows]
+    found = {"intervals": intervals, "scores": [{"track_id": 0, "times": [0.0, 10.0]}]}
+    _print_intervals(found, [{"track_id": 0, "scores": [{"label": "none of these", "score": 0.9}]}])
+    said = capsys.readouterr().out
+    assert word in said and said.index(word) < said.index("70.0%")
+
+
+def test_options_on_intervals_need_a_model_that_gives_them(clip, capsys):
+    assert main(["predict", clip, "--model", NAMED, "--threshold", "0.3"]) == 2
+    assert "--threshold needs intervals" in capsys.readouterr().err

@@ -123,12 +123,35 @@ def test_segment_says_when_nothing_is_done_or_no_person_is_there(trained, record
     assert (tmp_path / "none.csv").read_text() == "track_id,start_s,end_s,label,score\n"
 
 
-def test_a_model_of_whole_clips_is_noted(recordings, checkpoint, tmp_path, capsys):
+def test_a_model_of_whole_clips_is_refused_with_the_names_of_models_that_label_frames(
+    recordings, checkpoint, tmp_path, capsys
+):
     config = UnikConfig.from_pretrained(checkpoint)
     UnikForActionClassification(config).save_pretrained(tmp_path)
     SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path)
-    assert main(["segment", str(recordings / "Seq1_7.csv"), "--model", str(tmp_path)]) == 0
-    assert "was trained to label whole clips, not frames" in capsys.readouterr().err
+    for words in (["--model", str(tmp_path)], []):
+        assert main(["segment", str(recordings / "Seq1_7.csv"), *words]) == 2
+        shown = capsys.readouterr()
+        assert shown.out == "" and "motionhub/unik-precog-small" in shown.err and shown.err.count("\n") == 1
+
+
+def test_a_model_for_given_labels_is_told_to_get_them(recordings, capsys):
+    for command in ("segment", "predict"):
+        assert main([command, str(recordings / "Seq1_7.csv"), "--model", "motionhub/tmor-small"]) == 2
+        shown = capsys.readouterr()
+        assert shown.out == "" and '--labels "' in shown.err and shown.err.count("\n") == 1
+
+
+def test_the_decoding_that_a_checkpoint_states_holds_unless_an_option_changes_it(
+    checkpoint, recordings, tmp_path, capsys
+):
+    folder = Path(always(checkpoint, tmp_path, "action 2"))
+    write_json(folder / "config.json", read_json(folder / "config.json") | {"decoding": {"threshold": 0.9}})
+    words = ["segment", str(recordings / "Seq1_7.csv"), "--model", str(folder)]
+    assert main(words) == 0 and "no action in 0.8 s" in capsys.readouterr().out
+    assert main([*words, "--threshold", "0.7"]) == 0 and "action 2" in capsys.readouterr().out
+    write_json(folder / "config.json", read_json(folder / "config.json") | {"decoding": {"treshold": 0.9}})
+    assert main(words) == 2 and "decoding has ['treshold']" in capsys.readouterr().err
 
 
 def test_evaluate_saves_numbers_and_the_ribbons_of_extremes(trained, recordings, tmp_path, capsys):

@@ -73,6 +73,13 @@ def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
     ends = [min(max(score - limits[name], 0), 2) for name in ("upper", "lower")]
     assert (answer["score"], answer["interval"]) == (pytest.approx(score), pytest.approx(ends))
     assert answer["track_id"] == 0 and answer["coverage"] == 1.0 and model.config.movement == "movement"
+    assert answer["doubt"] is None and answer["interval_note"] is None
+    pipe = pipeline("movement-quality", model=str(folder), device="cpu")
+    long = clip.replace(keypoints=np.tile(clip.keypoints, (1, 4, 1, 1)))
+    scattered = clip.replace(keypoints=clip.keypoints + np.random.default_rng(0).normal(size=clip.keypoints.shape))
+    for other, why in ((long, "it lasts"), (scattered, "its features are")):
+        with pytest.warns(UserWarning, match="probably not movement"):
+            assert why in pipe(other)[0]["doubt"]
 
 
 def test_a_score_has_no_interval_where_none_was_measured_and_images_are_refused(start, tmp_path):
@@ -84,6 +91,9 @@ def test_a_score_has_no_interval_where_none_was_measured_and_images_are_refused(
     clip = motionhub.SkeletonSequence(frames, "kinect-20", 30.0, "metre")
     (answer,) = pipe(clip)  # the second person was never seen
     assert 0 <= answer["score"] <= 1 and answer["interval"] is None
+    assert answer["interval_note"].startswith("not measured") and answer["doubt"].startswith("not known")
+    model.config.held_out = {"auc": {"value": 0.8, "lower": 0.68, "upper": 0.93}}
+    assert "80% of pairs [68%, 93%]" in pipe(clip)[0]["interval_note"]
     with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(clip.replace(keypoints=frames * np.nan)) == []
     with pytest.raises(ValueError, match="takes skeletons"):

@@ -350,3 +350,26 @@ def test_by_repo_id_in_a_new_process_and_pushed_again_from_there(hub, folder, tm
     assert not [reference for reference in references.values() if "--" in reference]
     code = [name for name in HfApi().list_repo_files("tester/encoder") if name.endswith(".py")]
     assert code == ["motionhub_remote.py"]
+
+
+def test_a_fresh_run_is_pushed_after_one_command_that_makes_its_card(hub, folder, capsys):
+    run = folder.rename(folder.with_name("last"))
+    (run / "card.yaml").unlink()
+    (run / "results.json").unlink()
+    write_json(run / "metrics.json", {"top1": 0.5, "mean_class_accuracy": 0.25})
+    assert main(["push", str(run), MODEL]) == 2
+    assert f"motionhub card {run} --licence" in capsys.readouterr().err
+    words = ["card", str(run), "--licence", "mit", "--data", "my clips", "--data_licence", "mine"]
+    assert main(words) == 0 and main(["push", str(run), MODEL]) == 0
+    card = ModelCard.load(run / "README.md")
+    assert card.data.license == "mit" and "50.0" in card.text and "my clips" in card.text
+    assert main(words) == 2 and "--overwrite" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
+
+
+def test_a_generated_dataset_is_pushed_as_it_was_written(hub, tmp_path):
+    from motionhub.data.synthetic.dataset import save_generated
+
+    push(save_generated(tmp_path / "made", num_clips=2), ROWS, dataset=True)
+    card = Path(hf_hub_download(ROWS, "README.md", repo_type="dataset")).read_text(encoding="utf-8")
+    assert "## Licence" in card and "license: cc0-1.0" in card

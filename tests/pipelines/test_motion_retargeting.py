@@ -187,7 +187,7 @@ def test_the_codes_are_features_too(pipes, tmp_path):
     pipes["view"].save_pretrained(tmp_path)
     features = pipeline("skeleton-feature-extraction", model=str(tmp_path), device="cpu", normalize=False)
     clip = motion(17, people=2)
-    frames = features(clip, level="frame")
+    frames = features(clip, level="step")
     assert frames.shape == (2, 3, 160)
     np.testing.assert_allclose(frames.mean(axis=1), features(clip), atol=1e-4)
 

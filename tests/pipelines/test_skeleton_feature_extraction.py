@@ -16,15 +16,15 @@ def pipe(checkpoint):
 def test_shapes_are_people_frames_joints_channels(pipe):
     clip = motion(9, people=2)  # stride 2: nine frames become five
     assert pipe(clip).shape == (2, 16)
-    assert pipe(clip, level="frame").shape == (2, 5, 16)
+    assert pipe(clip, level="step").shape == (2, 5, 16)
     assert pipe(clip, level="joint").shape == (2, 5, 20, 16)
     assert pipe(clip, per_person=False).shape == (16,)
-    assert pipe(clip, level="frame", per_person=False).shape == (5, 16)
+    assert pipe(clip, level="step", per_person=False).shape == (5, 16)
     assert pipe(clip, level="joint", per_person=False).shape == (5, 20, 16)
 
 
 def test_vectors_have_length_one_by_default(pipe):
-    for level in ("sequence", "frame", "joint"):
+    for level in ("sequence", "step", "joint"):
         lengths = np.linalg.norm(pipe(motion(9), level=level), axis=-1)
         np.testing.assert_allclose(lengths[lengths > 0], 1, atol=1e-5)
     assert not np.allclose(np.linalg.norm(pipe(motion(9), normalize=False), axis=-1), 1)
@@ -32,12 +32,12 @@ def test_vectors_have_length_one_by_default(pipe):
 
 def test_coarser_levels_are_means_of_finer_ones(pipe):
     joint = pipe(motion(9), level="joint", normalize=False)
-    frame = pipe(motion(9), level="frame", normalize=False)
+    frame = pipe(motion(9), level="step", normalize=False)
     np.testing.assert_allclose(frame, joint.mean(axis=2), atol=1e-5)
     np.testing.assert_allclose(pipe(motion(9), normalize=False), frame.mean(axis=1), atol=1e-5)
 
 
-@pytest.mark.parametrize("level", ["sequence", "frame", "joint"])
+@pytest.mark.parametrize("level", ["sequence", "step", "joint"])
 def test_ragged_batch_equals_one_by_one(pipe, level):
     clips = [motion(1), motion(40, people=2, seed=1), motion(13, seed=2)]
     together = pipe(clips, batch_size=3, level=level, normalize=False)
@@ -45,7 +45,7 @@ def test_ragged_batch_equals_one_by_one(pipe, level):
         np.testing.assert_allclose(features, pipe(clip, level=level, normalize=False), atol=1e-5)
 
 
-@pytest.mark.parametrize("level", ["sequence", "frame", "joint"])
+@pytest.mark.parametrize("level", ["sequence", "step", "joint"])
 def test_people_never_seen_are_nan_rows(pipe, level):
     clip = motion(6, people=2)
     keypoints = clip.keypoints.copy()
@@ -73,3 +73,16 @@ def test_features_are_those_the_classifier_sees(pipe, checkpoint):
 def test_unknown_level_is_refused(pipe):
     with pytest.raises(ValueError, match="level"):
         pipe(motion(5), level="clip")
+
+
+def test_level_frame_has_a_row_for_every_frame_with_its_time_and_says_that_vectors_are_fewer(pipe):
+    clip = motion(9, people=2)  # stride 2: vectors at frames 0, 2, 4, 6, 8
+    steps = pipe(clip, level="step", return_times=True)
+    with pytest.warns(UserWarning, match="5 feature vectors for 9 frames"):
+        rows = pipe(clip, level="frame", return_times=True)
+    np.testing.assert_allclose(steps["times"], np.arange(0, 9, 2) / clip.fps)
+    np.testing.assert_allclose(rows["times"], np.arange(9) / clip.fps)
+    assert rows["features"].shape == (2, 9, 16)
+    np.testing.assert_array_equal(rows["features"][:, ::2], steps["features"])
+    with pytest.raises(ValueError, match="return_times"):
+        pipe(clip, return_times=True)

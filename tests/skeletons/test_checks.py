@@ -107,6 +107,7 @@ DEFECTS = {
         "look normalised",
         PIXELS.replace(keypoints=PIXELS.keypoints / 640, unit="normalised"),
     ),
+    "metres called pixels": (WALK.replace(unit="pixel"), "unit", "look like metres", WALK),
     "pixels called normalised": (PIXELS.replace(unit="normalised"), "unit", "look like pixels", PIXELS),
     "jitter": (straight_walk(scene=Scene(noise=0.02), seed=3), "jitter", "standard deviation of 0.0", None),
     "frozen": (changed(freeze), "frozen", "12 of 60 frames: frames 21-32", None),

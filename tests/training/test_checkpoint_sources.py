@@ -50,7 +50,7 @@ def test_a_whole_checkpoint_loads_as_it_was_saved(folder: Path) -> None:
 
 
 def test_no_folder_a_file_and_an_empty_folder_have_different_errors(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    refused(tmp_path / "absent", "does not exist")
+    refused(tmp_path / "absent", "no such folder")
     refused(folder / "config.json", "is a file")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "config.json: cannot be read")

@@ -10,7 +10,7 @@ from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization import canvas
-from motionhub.visualization.animate import animate
+from motionhub.visualization.animate import _labels_of_people, animate
 from motionhub.visualization.draw import draw_frame, skeleton_strip
 
 
@@ -293,3 +293,18 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)  # makes the import fail
     with pytest.raises(ImportError, match=r'pip install "motionhub\[viz\]"'):
         draw_frame(standing_2d())
+
+
+def test_every_person_has_a_timeline_and_is_named_while_acting(tmp_path):
+    clip = generate("wave", second_person="clap", seed=0, num_frames=20, fps=10)
+    rows = [
+        {"track_id": 0, "start_s": 0.0, "end_s": 1.0, "label": "wave"},
+        {"track_id": 1, "start_s": 1.0, "end_s": 2.0, "label": "clap"},
+    ]
+    lanes = _labels_of_people(rows, clip)
+    assert lanes == {0: ["wave"] * 10 + [None] * 10, 1: [None] * 10 + ["clap"] * 10}
+    one = Image.open(animate(clip.person(0), tmp_path / "one.gif", intervals=rows[:1]))
+    two = Image.open(animate(clip, tmp_path / "two.gif", intervals=rows))
+    assert two.height > one.height and two.n_frames > 1
+    with pytest.raises(ValueError, match="people of the clip"):
+        animate(clip, tmp_path / "x.gif", intervals=[{**rows[0], "track_id": 7}])

@@ -34,13 +34,29 @@ def test_joints_boxes_and_numbers_are_where_they_belong():
     np.testing.assert_array_equal(draw_overlay(image, people(), 9), image)  # there is no such frame
 
 
-def test_names_are_written_beside_large_bodies_only():
+def test_names_are_written_beside_large_bodies_only_where_asked_for():
     clip = people(num_people=1)
     large = clip.replace(keypoints=clip.keypoints * 5)
     image = np.zeros((600, 1600, 3), np.uint8)
     for sequence, named in ((clip, False), (large, True)):
-        without = draw_overlay(image, sequence, 1, show_joint_names=False)
-        assert (draw_overlay(image, sequence, 1) != without).any() == named
+        without = draw_overlay(image, sequence, 1)
+        assert (draw_overlay(image, sequence, 1, show_joint_names=True) != without).any() == named
+
+
+def test_the_video_shows_what_is_drawn_over_an_image_and_is_no_larger_than_asked_for(tmp_path):
+    pytest.importorskip("av")
+    from motionhub.data.video.reader import open_video
+
+    clip = people(frames=2, num_people=1)
+    clip = clip.replace(keypoints=clip.keypoints * 4)
+    image = np.full((480, 1280, 3), 90, np.uint8)
+    for largest, scale in ((None, 1.0), (640, 0.5)):
+        path = write_overlay([(0, image), (1, image)], clip, tmp_path / f"{largest}.mp4", largest=largest)
+        _, shown = [frame.image.astype(int) for frame in open_video(path).frames()]
+        assert shown.shape == (480 * scale, 1280 * scale, 3)
+        for joint, colour in ((5, LEFT), (6, RIGHT)):
+            x, y = (clip.keypoints[0, 1, joint] * scale).round().astype(int)
+            assert np.abs(shown[y, x] - colour).max() < 30, (largest, joint, shown[y, x])
 
 
 def test_only_pixels_can_lie_over_an_image():

@@ -1,5 +1,7 @@
 """`motionhub info`: the content of skeleton files."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,22 +55,64 @@ def _describe(file: str, options: Any, *, with_joints: bool) -> None:
     with recorded_names() as names:
         sequences, dataset = form.read(Path(file), options), DATASETS.get(form.name)
     try:
-        facts = None if dataset is None else dataset.annotate(Path(file))
+        facts = [] if dataset is None else dataset.facts_of(Path(file))
     except ValueError as error:  # a renamed recording: only its label is unknown
-        facts = None
+        facts = []
         note(f"label unknown: {error}")
-    for sequence in sequences:
-        print(f"{file}: {form.title}")
-        print(
-            f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s at "
-            f"{sequence.fps:g} fps, {sequence.num_dims}-D in {in_units(sequence.unit)}, layout {sequence.layout.name}"
-        )
-        if dataset is not None and facts is not None and facts.label is not None:
-            print(f"  label {dataset.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
-        if sequence.joint_mask.size:
-            print(f"  visible {sequence.joint_mask.mean():.1%} of the joints{_least_visible(sequence)}")
+    print(f"{file}: {form.title}")
+    if len(sequences) > _SCREEN:
+        print("\n".join(_summary(sequences, facts, dataset)))
+    else:
+        for index, sequence in enumerate(sequences):
+            label = facts[index] if len(facts) == len(sequences) else None
+            print("\n".join(_lines(sequence, label, dataset)))
     if with_joints and sequences:
         print(_table_of_names(names, sequences[0].layout))
+
+
+# Clips of a file that are described one by one; more are summed up, so that the answer fits a screen.
+_SCREEN = 5
+_LISTED = 8
+
+
+def _lines(sequence: Any, facts: Any, dataset: Any) -> list[str]:
+    """One clip."""
+    lines = [
+        f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s at "
+        f"{sequence.fps:g} fps, {sequence.num_dims}-D in {in_units(sequence.unit)}, layout {sequence.layout.name}"
+    ]
+    if facts is not None and facts.label is not None:
+        lines.append(f"  label {dataset.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
+    if sequence.joint_mask.size:
+        lines.append(f"  visible {sequence.joint_mask.mean():.1%} of the joints{_least_visible(sequence)}")
+    return lines
+
+
+def _summary(sequences: Any, facts: Any, dataset: Any) -> list[str]:
+    """All clips of a file with many."""
+    frames, minutes = [clip.num_frames for clip in sequences], sum(clip.duration for clip in sequences) / 60
+    shapes = Counter(f"{clip.num_dims}-D in {in_units(clip.unit)}, layout {clip.layout.name}" for clip in sequences)
+    lines = [
+        f"  clips {len(sequences)}, frames {_range(frames)}, {sum(frames)} in all, {minutes:.1f} minutes",
+        *(f"  {shape}" + (f" ({count} clips)" if len(shapes) > 1 else "") for shape, count in shapes.most_common(3)),
+        f"  people {_range(clip.num_people for clip in sequences)}, {_range(clip.fps for clip in sequences)} fps",
+    ]
+    labels = Counter(dataset.class_names[each.label] for each in facts if each.label is not None)
+    lines += [f"  {count:6d} x {name}" for name, count in labels.most_common(_LISTED)]
+    lines += [f"  and {len(labels) - _LISTED} more labels"] if len(labels) > _LISTED else []
+    subjects = {each.subject for each in facts if each.subject is not None}
+    lines += [f"  subjects {len(subjects)}"] if subjects else []
+    seen, every = (sum(counts) for counts in zip(*map(_seen, sequences), strict=True))
+    return [*lines, f"  visible {seen / max(every, 1):.1%} of the joints"]
+
+
+def _seen(clip: Any) -> tuple[int, int]:
+    return int(clip.joint_mask.sum()), clip.joint_mask.size
+
+
+def _range(values: Iterable[float]) -> str:
+    low, high = min(several := [*values]), max(several)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _table_of_names(names: dict[str, str], layout: Any) -> str:

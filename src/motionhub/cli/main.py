@@ -12,6 +12,7 @@ import typer
 from typer import Option, Typer
 
 from motionhub.cli.bundle import bundle
+from motionhub.cli.card import card
 from motionhub.cli.compare import compare
 from motionhub.cli.convert import convert
 from motionhub.cli.cut import cut
@@ -43,7 +44,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
     "Search": (index, search, map_),
-    "Hub": (push, bundle),
+    "Hub": (card, push, bundle),
 }
 
 app = Typer(

@@ -1,6 +1,27 @@
-"""Loads the checkpoint that `--model` names."""
+"""Loads the checkpoint that `--model` names, and says which command a checkpoint is for."""
 
 from typing import Any
+
+from motionhub.hub.packaged import OWNER, packaged_root
+
+
+# Kind of a model, as the end of its class in config.json -> the command or call for it.
+_KINDS = {
+    "ForActionSegmentation": ("labels every frame", "motionhub segment FILE --model {model}"),
+    "ForActionClassification": ("labels whole clips", "motionhub predict FILE --model {model}"),
+    "ForZeroShotActionClassification": (
+        "takes labels of your own",
+        'motionhub predict FILE --model {model} --labels "sit down, wave, fall down" (or segment, for the times)',
+    ),
+    "ForMovementQuality": (
+        "scores the quality of a movement",
+        'in Python, pipeline("movement-quality", model="{model}")',
+    ),
+    "ForMotionRetargeting": (
+        "moves a motion to another body",
+        'in Python, pipeline("motion-retargeting", model="{model}")',
+    ),
+}
 
 
 def load(source: str, auto_class: Any = None) -> tuple[Any, Any]:
@@ -21,3 +42,35 @@ def load_pipeline(task: str, source: str, auto_class: Any = None) -> Any:
 
     model, processor = load(source, auto_class)
     return pipeline(task, model=model, feature_extractor=processor)
+
+
+def kind_of(source: str) -> str:
+    """The key of `_KINDS` that a checkpoint's class ends with; empty for encoders and what cannot be read."""
+    from transformers import AutoConfig
+
+    import motionhub.auto  # noqa: F401
+    from motionhub.training.start import check_source
+
+    try:
+        check_source(source, weights=False)
+        names = AutoConfig.from_pretrained(source).architectures or []
+    except (OSError, ValueError, TypeError):
+        return ""
+    return next((kind for name in names for kind in _KINDS if str(name).endswith(kind)), "")
+
+
+def segmenters() -> str:
+    """The packaged models that label every frame, as ids with commas."""
+    root = packaged_root()
+    found = sorted(root.glob("*/model.safetensors")) if root else []
+    folders = [path.parent for path in found if "ForActionSegmentation" in (path.parent / "config.json").read_text()]
+    return ", ".join(f"{OWNER}/{folder.name}" for folder in folders) or "a model of your own (motionhub train)"
+
+
+def check_kind(source: str, wanted: str, otherwise: str = "") -> None:
+    """Raises ValueError when a checkpoint is of another known kind than `wanted`, with the command for it."""
+    kind = kind_of(source)
+    if kind in ("", wanted):
+        return
+    what, call = _KINDS[kind]
+    raise ValueError(f"{source} {what}: {call.format(model=source)}{otherwise}")

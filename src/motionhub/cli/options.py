@@ -47,16 +47,46 @@ Progress = Annotated[bool | None, Option("--progress/--no-progress", help="Progr
 CacheDir = Annotated[str | None, Option(help="Folder that HF_HOME names; by default the one in use")]
 
 
+_Decoding = partial(Option, rich_help_panel="How probabilities become intervals (defaults: the checkpoint's)")
+DECODING = {
+    "threshold": Annotated[float | None, _Decoding(help="Probability an action must reach")],
+    "low_threshold": Annotated[float | None, _Decoding(help="Extend an action while its probability is above this")],
+    "min_duration": Annotated[float | None, _Decoding(metavar="SECONDS", help="Drop shorter actions")],
+    "max_gap": Annotated[float | None, _Decoding(metavar="SECONDS", help="Join intervals across shorter gaps")],
+}
+LABELS = "Labels of your own (a zero-shot model)"
+Clock = Annotated[str | None, Option(metavar="HH:MM", help="Time of day at the start, for the axis of --ribbon")]
+Labels = Annotated[
+    str | None, Option(metavar="A,B,C", help='Such as "sit down, wave, fall down"', rich_help_panel=LABELS)
+]
+
+
 def with_metadata(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options `METADATA`, whose values the command gets as the dict `metadata`."""
+    return _with_group(command, "metadata", METADATA)
+
+
+def with_decoding(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options `DECODING`; the command gets those that are given as the dict `decoding`."""
 
     @wraps(command)
     def call(**values: Any) -> Any:
-        metadata = {name: values.pop(name) for name in METADATA}
-        return command(**values, metadata=metadata)
+        given = {name: value for name, value in values.pop("decoding").items() if value is not None}
+        return command(**values, decoding=given)
 
-    own = [each for each in signature(command).parameters.values() if each.name != "metadata"]
-    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=METADATA[name]) for name in METADATA]
+    return _with_group(call, "decoding", DECODING)
+
+
+def _with_group(command: Callable[..., Any], group: str, options: dict[str, Any]) -> Callable[..., Any]:
+    """Adds options without default, whose values the command gets as one dict."""
+
+    @wraps(command)
+    def call(**values: Any) -> Any:
+        taken = {name: values.pop(name) for name in options}
+        return command(**values, **{group: taken})
+
+    own = [each for each in signature(command).parameters.values() if each.name != group]
+    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=options[name]) for name in options]
     call.__signature__ = signature(command).replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     return call
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.options import Engine, NumProc, Progress, Step, steps_of
-from motionhub.cli.report import check_new
+from motionhub.cli.report import check_new, note
 
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def poses(
         "min_frames": min_frames,
         "progress": progress,
     }
+    how |= _for_pictures(videos)
     change = partial(pose_refinement.refine, steps=steps_of(refine)) if refine else None
     if output.suffix:
         _to_file(videos, output, estimator, how, change, overlay=overlay, world=world)
@@ -68,6 +69,19 @@ def poses(
     kept = sum(report.get("kept", False) for report in reports)
     print(f"{output}: {len(reports) - failed} of {len(reports)} videos done, {kept} of them earlier")
     return 1 if failed else 0
+
+
+def _for_pictures(videos: list[str]) -> dict[str, Any]:
+    """Options for single images: a person in one frame counts, and a note says that a pose is no motion."""
+    from motionhub.data.video.reader import IMAGE_SUFFIXES
+
+    pictures = [name for name in videos if Path(name).suffix.lower() in IMAGE_SUFFIXES and Path(name).is_file()]
+    if not pictures:
+        return {}
+    if len(pictures) < len(videos):
+        raise ValueError(f"Expected videos or pictures, got both: {pictures[0]} is a picture; one call for each kind.")
+    note("a picture gives one pose of each person, which holds no motion; a folder of pictures is a video (--fps)")
+    return {"min_frames": 1}
 
 
 def _to_file(
@@ -106,7 +120,7 @@ def draw(video: str, extraction: "Extraction", stem: Path, fps: float | None = N
 
     source = open_video(video, fps=fps)
     total = extraction.clip.num_frames  # fewer than the video's with --seconds
-    placed = ((place_in_clip(source, frame), frame.image) for frame in source.frames())
+    placed = ((place_in_clip(source, frame), frame.image) for frame in source.stored_frames())
     images = takewhile(lambda one: one[0] < total, placed)
     path = stem.with_name(f"{stem.name}.overlay.mp4")
     return write_overlay(images, extraction.clip, path, extraction.tracks.boxes)

@@ -1,6 +1,7 @@
 """Errors and notes of commands in one line each, and their exit status."""
 
 import argparse
+import difflib
 import io
 import json
 import os
@@ -38,7 +39,7 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         with _printable_output(), _closed_pipe_ends_quietly(), _usage_errors_raised():
             return run() or 0
     except (ValueError, OSError, ImportError) as error:
-        text = f"{error}{_flag_hint(error)}"
+        text = _in_shell_words(f"{_text(error)}{_flag_hint(error)}")
     except KeyboardInterrupt:  # training prints how to resume
         print("motionhub: stopped.", file=sys.stderr)
         return 130
@@ -123,7 +124,7 @@ def _usage_errors_raised() -> Iterator[None]:
     """Raises the errors of argparse, which would print the usage and exit, as a ValueError that names the help."""
 
     def error(self: argparse.ArgumentParser, message: str) -> NoReturn:
-        raise ValueError(f"{message}. See {self.prog} --help.")
+        raise ValueError(f"{message}.{_nearest(self, message)} See {self.prog} --help.")
 
     before = argparse.ArgumentParser.error
     argparse.ArgumentParser.error = error  # type: ignore[method-assign]
@@ -131,6 +132,34 @@ def _usage_errors_raised() -> Iterator[None]:
         yield
     finally:
         argparse.ArgumentParser.error = before  # type: ignore[method-assign]
+
+
+def _text(error: Exception) -> str:
+    """The message of an error; of the system's own, which Python numbers, the file and the reason."""
+    if isinstance(error, OSError) and error.filename is not None and str(error).startswith("[Errno"):
+        return f"{error.filename}: cannot be opened ({error.strerror})."
+    return str(error)
+
+
+def _in_shell_words(text: str) -> str:
+    """The option of the command line in place of the call of `motionhub.read` that would state the same."""
+    call = re.compile(r'call motionhub\.read\("[^"]*", (\w+)=("?)([^")]+)\2\)( with the true (?:value|one))?\.?')
+    if not (found := call.search(text)):
+        return text
+    told = re.search(r" In a shell: --(\w+)\.$", text)  # some commands have another name for it
+    option = told[1] if told else found[1]
+    plain = text[: told.start()] if told else text
+    return call.sub(f"give --{option} {found[3]}, or the true value.", plain)
+
+
+def _nearest(parser: argparse.ArgumentParser, message: str) -> str:
+    """The options close to those that a parser of argparse does not know."""
+    options = [name for name in parser._option_string_actions if name.startswith("--") and "-" not in name[2:]]
+    wrong = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+    if not message.startswith("unrecognized") or not wrong:
+        return ""
+    near = difflib.get_close_matches(wrong[0], options, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _usage(error: Exception) -> str:
@@ -181,6 +210,7 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     """
     if {"motionhub", "typer"} & {*Path(filename).parts}:
         text = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")
+        text = _in_shell_words(text)
         text = f"motionhub: note: {printable(text)}\n"
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)

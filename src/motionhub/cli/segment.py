@@ -5,54 +5,75 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import load_pipeline
-from motionhub.cli.options import Clip, model_option, with_metadata
-from motionhub.cli.report import note, who
+from motionhub.cli.models import check_kind, kind_of, load_pipeline, segmenters
+from motionhub.cli.options import Clip, Clock, Labels, model_option, with_decoding, with_metadata
+from motionhub.cli.report import who
+
+
+ZERO_SHOT = "motionhub/tmor-small"
+_ZERO_SHOT_KIND = "ForZeroShotActionClassification"
 
 
 @with_metadata
+@with_decoding
 def segment(
     file: Annotated[str, Argument(help="Any readable file, folder of OpenPose files, or a video")],
     *,
-    model: Annotated[str, model_option("a model that labels every frame")],
+    model: Annotated[str | None, model_option("a model that labels every frame; not needed with --labels")] = None,
+    labels: Labels = None,
     output: Annotated[str | None, Option("-o", "--output", help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
     ribbon: Annotated[str | None, Option(help="Also draw a PNG: a bar per action over time")] = None,
-    min_duration: Annotated[float, Option(metavar="SECONDS", help="Drop shorter actions")] = 0.0,
-    max_gap: Annotated[float, Option(metavar="SECONDS", help="Join intervals across shorter gaps")] = 0.0,
-    threshold: Annotated[float, Option(help="Probability an action must reach")] = 0.5,
-    low_threshold: Annotated[float | None, Option(help="Extend an action while its probability is above this")] = None,
+    clock: Clock = None,
     background: Annotated[str | None, Option(help="Label of no action; by default 'background', if it is one")] = None,
     window: Annotated[int | None, Option(help="Frames per window; by default as in training")] = None,
     hop: Annotated[int | None, Option(help="Frames from window to window; by default half a window")] = None,
     clip: Clip = False,
+    decoding: dict[str, Any],
     metadata: dict[str, Any],
 ) -> None:
     """Label the actions of each person over time in a skeleton file or video."""
+    if labels is None:
+        label, chosen = _by_own_labels(model, background, per_person=not clip, window=window, hop=hop)
+    else:
+        if clip or window is not None or hop is not None:
+            raise ValueError("--clip, --window and --hop are for models with labels of their own; omit them here.")
+        label, chosen = _by_given_labels(model or ZERO_SHOT, labels, background)
+    found = label(file, return_scores=True, **chosen, **decoding, **metadata)
+    print("\n".join([file, *intervals_table(found)]))
+    save_intervals(found, file, output, ribbon, clock)
+
+
+def _by_own_labels(
+    model: str | None, background: str | None, *, window: int | None, **options: Any
+) -> tuple[Any, dict[str, Any]]:
+    """The pipeline of a model that labels every frame, and the arguments of its call."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.tasks.segmentation import BACKGROUND, is_segmentation_model
+    from motionhub.training.tasks.segmentation import BACKGROUND
 
-    label = load_pipeline("action-segmentation", model, AutoModelForActionSegmentation)
-    if not is_segmentation_model(model):
-        note(f"{model} was trained to label whole clips, not frames")
-    found = label(
-        file,
-        per_person=not clip,
-        return_scores=True,
-        threshold=threshold,
-        low_threshold=low_threshold,
-        min_duration=min_duration,
-        max_gap=max_gap,
-        hop=hop,
-        background=background or (BACKGROUND if BACKGROUND in class_names_of(label.model.config) else None),
-        **metadata,
-        **({} if window is None else {"window": window}),
-    )
-    print(_table(file, found))
-    save_intervals(found, file, output, ribbon)
+    wanted = f'--model with one that does: {segmenters()}; or --labels "sit down, walk", for labels of your own.'
+    if model is None:
+        raise ValueError(f"segment needs a model that labels every frame: {wanted}")
+    if kind_of(model) == _ZERO_SHOT_KIND:
+        raise ValueError(f'{model} takes labels of your own: add --labels "sit down, wave, fall down".')
+    check_kind(model, "ForActionSegmentation", f", but not frames; give {wanted}")
+    pipe = load_pipeline("action-segmentation", model, AutoModelForActionSegmentation)
+    own = BACKGROUND if BACKGROUND in class_names_of(pipe.model.config) else None
+    return pipe, {**options, "background": background or own, **({} if window is None else {"window": window})}
 
 
-def save_intervals(found: dict[str, Any], file: str, table: str | None, ribbon: str | None) -> None:
+def _by_given_labels(model: str, labels: str, background: str | None) -> tuple[Any, dict[str, Any]]:
+    """The pipeline of a zero-shot model, and the arguments of its call."""
+    from motionhub.auto import AutoModelForZeroShotActionClassification
+
+    check_kind(model, _ZERO_SHOT_KIND, "; it has its own labels: omit --labels.")
+    pipe = load_pipeline("zero-shot-action-segmentation", model, AutoModelForZeroShotActionClassification)
+    return pipe, {"candidate_labels": labels, "background": background or ()}
+
+
+def save_intervals(
+    found: dict[str, Any], file: str, table: str | None, ribbon: str | None, clock: str | None = None
+) -> None:
     """Writes the intervals of a segmentation pipeline as a table, and draws them, where a path is given."""
     from motionhub.intervals.table import write_intervals
 
@@ -62,7 +83,7 @@ def save_intervals(found: dict[str, Any], file: str, table: str | None, ribbon: 
         from motionhub.visualization.plots import plot_ribbon
 
         title, duration = Path(file).name, duration_of(found)
-        print(f"drawn: {plot_ribbon(found['intervals'], ribbon, duration=duration, title=title)}")
+        print(f"drawn: {plot_ribbon(found['intervals'], ribbon, duration=duration, title=title, clock=clock)}")
 
 
 def interval_line(row: dict[str, Any]) -> str:
@@ -75,19 +96,19 @@ def duration_of(found: dict[str, Any]) -> float:
     return max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
 
 
-def _table(file: str, found: dict[str, Any]) -> str:
-    """The intervals, then the total duration of each action."""
+def intervals_table(found: dict[str, Any]) -> list[str]:
+    """Lines: the intervals, then the total duration of each action."""
     from motionhub.intervals.table import summarise_intervals
 
     rows = found["intervals"]
     if not found["scores"]:
-        return f"{file}\n  no person detected"
+        return ["  no person detected"]
     if not rows:
-        return f"{file}\n  no action in {duration_of(found):.1f} s"
-    lines = [file, f"  {'who':10s} {'start':>8s} {'end':>8s}  {'score':>6s}  action"]
+        return [f"  no action in {duration_of(found):.1f} s"]
+    lines = [f"  {'who':10s} {'start':>8s} {'end':>8s}  {'score':>6s}  action"]
     lines += [f"  {who(row['track_id']):10s} {interval_line(row)}" for row in rows]
     lines.append(f"in all, of {duration_of(found):.1f} s:")
     for entry in summarise_intervals(rows, duration_of(found)):
         share = f"{entry['total_s']:7.2f}s {entry['share']:6.1%}"
         lines.append(f"  {who(entry['track_id']):10s} {share}  {entry['count']} x {entry['label']}")
-    return "\n".join(lines)
+    return lines

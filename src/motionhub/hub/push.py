@@ -158,16 +158,18 @@ def stage_checkpoint(
             (staged / name).write_text(_text(given, name), encoding="utf-8")
     if not (staged / "card.yaml").is_file():
         raise ValueError(
-            "Not pushed without card facts (card.yaml): licence of code, weights and data, provenance of the weights, "
-            "training data, limits. Copy hub_configs/unik-nucla/card.yaml into the folder, or pass card=FILE (--card)."
+            "Not published without card facts (card.yaml): licence of code, weights and data, provenance of the "
+            f"weights, training data, limits. One command writes them: motionhub card {source} --licence LICENCE "
+            '--data "NAME OF THE DATA" --data_licence LICENCE.'
         )
     facts = read_card_facts(staged)
     if str(facts["weights"]["status"]).lower().startswith("not included"):
         raise ValueError(
-            f"card.yaml has weights.status: {facts['weights']['status']!r}, but this push publishes weights: write "
-            "'included', and in weights.provenance where they come from."
+            f"card.yaml has weights.status: {facts['weights']['status']!r}, but this publishes weights: it is of a "
+            f"recipe. motionhub card {source} --overwrite writes that of a run; or write 'included', and in "
+            "weights.provenance where they come from."
         )
-    _write_cards(staged, facts, repo_id)
+    write_cards(staged, facts, repo_id)
 
 
 def _text(given: Any, name: str) -> str:
@@ -208,7 +210,8 @@ def _stage_folder(folder: Path, staged: Path) -> None:
             raise ValueError(f"{index.name} names {absent}, which are not in the folder; save the checkpoint again.")
 
 
-def _write_cards(staged: Path, facts: Facts, repo_id: str) -> None:
+def write_cards(staged: Path, facts: Facts, repo_id: str | None) -> None:
+    """Writes README.md, the image of the joints and `.eval_results` to the folder of a checkpoint."""
     from motionhub.skeletons.layouts import get_layout
 
     config = _read(staged / "config.json")

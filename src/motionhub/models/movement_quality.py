@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import EncoderInsideConfig
-from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
+from motionhub.nn.heads import RecurrentHead, check_grades, clip_features, clip_loss, expected_grade
 from motionhub.nn.people import frames_of_clip
 
 
@@ -34,6 +34,8 @@ class MovementQualityConfig(EncoderInsideConfig):
         movement: what the clips show that the model judges; "": not said.
         held_out: how scores agreed with true ones on people left out of the training (`metrics.agreement`), as JSON
             values; None: not measured.
+        typical: of the training clips: `mean` and `std` of their features, `limit` of the distance from them, shortest
+            and longest `seconds`; None: not measured. A clip outside is not the movement the model was trained on.
 
     Examples:
         >>> encoder = motionhub.UnikConfig(channels=[8], strides=[1])
@@ -50,6 +52,7 @@ class MovementQualityConfig(EncoderInsideConfig):
     recurrent_layers: int = 2
     movement: str = ""
     held_out: dict | None = None
+    typical: dict | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -153,6 +156,15 @@ class SkeletonForMovementQuality(PreTrainedModel):
         return MovementQualityOutput(
             loss=None if labels is None else self.loss_of(logits, labels), scores=self.scores_of(logits), logits=logits
         )
+
+    def distance_of(self, frame_features: Tensor, feature_lengths: Tensor) -> Tensor:
+        """How far clips `(B,)` are from those of the training: the mean squared deviation of their mean features.
+
+        In units of the training clips' variance, so about 1 for these. `config.typical` has the statistics.
+        """
+        assert self.config.typical is not None
+        mean, std = (frame_features.new_tensor(self.config.typical[name]) for name in ("mean", "std"))
+        return ((clip_features(frame_features, feature_lengths) - mean) / std).square().mean(1)
 
     def scores_of(self, logits: Tensor) -> Tensor:
         """Expected scores `(B,)` of the head's outputs."""

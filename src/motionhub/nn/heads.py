@@ -120,3 +120,13 @@ class RecurrentHead(nn.Module):
         hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
         weights = frames_within(lengths.to(features.device), frames).unsqueeze(-1).to(hidden.dtype)
         return (self.classifier(hidden) * weights).sum(1) / weights.sum(1)
+
+
+def clip_features(frame_features: Tensor, feature_lengths: Tensor) -> Tensor:
+    """`(B, 2 C)`: mean and standard deviation over the frames of each clip, without padding."""
+    places = torch.arange(frame_features.shape[1], device=frame_features.device)
+    real = (places < feature_lengths.to(places.device)[:, None]).unsqueeze(-1).to(frame_features.dtype)
+    count = real.sum(1).clamp(min=1)
+    mean = (frame_features * real).sum(1) / count
+    variance = ((frame_features - mean[:, None]).square() * real).sum(1) / count
+    return torch.cat([mean, variance.sqrt()], dim=1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from motionhub.intervals.decode import DecodingRule
+from motionhub.intervals.decode import DecodingRule, decoding_of
 from motionhub.pipelines.skeleton_pipeline import (
     Clip,
     SkeletonPipeline,
@@ -26,7 +26,8 @@ class ActionSegmentationPipeline(SkeletonPipeline):
     """Finds each person's actions over time. Inputs and common arguments: see `SkeletonPipeline`.
 
     Args of a call (or of `pipeline(...)`, as defaults):
-        threshold: an action needs a frame of at least this probability. Default 0.5.
+        threshold: an action needs a frame of at least this probability. Default, also of the next three: what the
+            checkpoint states in `config.decoding`, fitted on left-out recordings; else 0.5.
         low_threshold: it extends over neighbouring frames of at least this probability (hysteresis).
         min_duration: seconds; shorter actions are dropped.
         max_gap: seconds; pauses up to this length do not end an action.
@@ -104,7 +105,7 @@ class ActionSegmentationPipeline(SkeletonPipeline):
             if background not in names:
                 raise ValueError(f"background must be a label of the model, {list(names)[:10]}, got {background!r}.")
             index = names[background]
-        return DecodingRule(background=index, exclusive=exclusive, **rule)
+        return DecodingRule(background=index, exclusive=exclusive, **decoding_of(self.model.config, rule))
 
 
 def interval_rows(

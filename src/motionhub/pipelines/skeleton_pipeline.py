@@ -87,6 +87,7 @@ class SkeletonPipeline(Pipeline):
     # Optional for transformers, since `processor=` may replace it; __init__ requires one of them.
     _load_feature_extractor = None
     feature_extractor: Any
+    needs_motion = True  # a single frame is answered with a warning
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.pop("local_files_only", None)  # transformers forwards it after loading
@@ -119,6 +120,8 @@ class SkeletonPipeline(Pipeline):
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **take(options, *FACTS))
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         warn_of_findings(sequence, name)
+        if self.needs_motion and sequence.num_frames == 1:
+            warnings.warn(f"{name}: one frame holds no motion, so the answer is about a pose.", stacklevel=2)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         found = []
         for row in people:

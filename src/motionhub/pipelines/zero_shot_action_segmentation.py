@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionhub.intervals.decode import DecodingRule
+from motionhub.intervals.decode import ZERO_SHOT, DecodingRule, decoding_of
 from motionhub.pipelines.action_segmentation import RULES, interval_rows
 from motionhub.pipelines.skeleton_pipeline import Span, take, take_input_parameters
 from motionhub.pipelines.zero_shot import (
@@ -31,7 +31,9 @@ HOP = 0.2  # seconds; short hops make exact borders
 class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
     """Finds each person's actions over time, among given labels. Inputs, common arguments: see `SkeletonPipeline`.
 
-    The model sees windows; the probabilities of a frame are the weighted mean over the windows around it.
+    The model sees windows; the probabilities of a frame are the weighted mean over the windows around it. A window
+    counts for a label only if that label by itself, without others and without the bonus of new ones, is likelier
+    than "none of these".
 
     Args of a call (or of `pipeline(...)`, as defaults):
         candidate_labels, hypothesis_template, descriptions, neighbours: as for zero-shot classification.
@@ -42,8 +44,9 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         window, hop: seconds per forward pass (default the checkpoint's), and from window to window (default 0.2).
         views: as for zero-shot classification.
         threshold, low_threshold, min_duration, max_gap, exclusive: how probabilities become intervals, see
-            `intervals.decode.DecodingRule`; exclusive by default unless multi_label. Default threshold 0 when
-            exclusive, else 0.5; min_duration 0.4 s; max_gap 0.3 s.
+            `intervals.decode.DecodingRule`; exclusive by default unless multi_label. Defaults: what the checkpoint
+            states in `config.decoding`, else 0.5, 0.3, 0.4 s and 0.3 s. With `none_label=False`, or where no
+            `rejection_threshold` is fitted, the threshold is 0: every frame has a label.
         return_scores: True: each input gives `{"intervals": rows, "scores": ...}` as for `action-segmentation`, with
             `labels`.
 
@@ -58,7 +61,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         background = kwargs.pop("background", ())
         postprocess = take(kwargs, "multi_label", "none_label", "return_scores", *RULES)
-        decoding_rule(postprocess, bool(postprocess.get("multi_label")))  # refuse at once
+        self._rule(postprocess)  # refuse at once
         windowing = take_windowing(kwargs, "window", "hop") | take_views(kwargs)
         if "candidate_labels" in kwargs and background:
             kwargs["candidate_labels"], postprocess["hidden"] = with_background(kwargs["candidate_labels"], background)
@@ -118,26 +121,37 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
     ) -> Any:
         chosen = required(candidates)
         clip, outputs = model_outputs
-        decode = decoding_rule(rule, multi_label)
+        decode = self._rule({**rule, "multi_label": multi_label, "none_label": none_label})
         shown = chosen.labels[: len(chosen.labels) - hidden]
         rows, scores = [], []
         for row in dict.fromkeys(clip.rows):
             own = [index for index, whose in enumerate(clip.rows) if whose == row]
             embeds, spans = over_views(clip, row, outputs["embeds"][own])
-            likely = self.probabilities(self.similarities(embeds, chosen), chosen, multi_label, none_label)
+            similarity = self.similarities(embeds, chosen)
+            likely = self.probabilities(similarity, chosen, multi_label, none_label)
+            if none_label and not multi_label:
+                likely = self._supported(likely, similarity)
             frames, begin = over_frames(likely, spans)
             times, track = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps, clip.track_id(row)
             scores.append({"track_id": track, "times": times, "probabilities": frames, "labels": chosen.labels})
             rows += interval_rows(decode, track, times, frames, shown)
         return {"intervals": rows, "scores": scores} if return_scores else rows
 
+    def _supported(self, likely: Tensor, similarity: Tensor) -> Tensor:
+        """The probabilities `(windows, labels (+ 1))`, with 0 for labels that by themselves are none of these."""
+        level = self.rejection_threshold()
+        if level is None:
+            return likely
+        labels = likely[:, : similarity.shape[1]].where(similarity >= level, 0.0)
+        return torch.cat([labels, likely[:, similarity.shape[1] :]], dim=1)
 
-def decoding_rule(given: dict[str, Any], multi_label: bool) -> DecodingRule:
-    """The rule of a call, with the defaults of this pipeline."""
-    own = {name: given[name] for name in RULES if name in given and name != "background"}
-    exclusive = bool(own.get("exclusive", not multi_label))
-    defaults = {"threshold": 0.0 if exclusive else 0.5, "min_duration": 0.4, "max_gap": 0.3, "exclusive": exclusive}
-    return DecodingRule(**{**defaults, **own})
+    def _rule(self, given: dict[str, Any]) -> DecodingRule:
+        """The rule of a call."""
+        own = {name: given[name] for name in RULES if name in given and name not in ("background", "exclusive")}
+        exclusive = bool(given.get("exclusive", not given.get("multi_label")))
+        if exclusive and (not given.get("none_label", True) or self.rejection_threshold() is None):
+            own.setdefault("threshold", 0.0)
+        return DecodingRule(exclusive=exclusive, **decoding_of(self.model.config, own, ZERO_SHOT))
 
 
 def with_background(candidate_labels: Any, background: Any) -> tuple[Any, int]:

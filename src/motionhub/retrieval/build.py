@@ -116,7 +116,7 @@ def source_frames(num_features: int, num_frames: int) -> np.ndarray:
 
 def checkpoint_embedder(pipe: Any, level: str, representation: str | None = None) -> Embed:
     """`embed` by a skeleton-feature-extraction pipeline."""
-    options = {"level": "frame" if level == "frame" else "sequence", "representation": representation}
+    options = {"level": "step" if level == "frame" else "sequence", "representation": representation}
     return lambda sequence: np.asarray(pipe(sequence, normalize=False, **options))
 
 

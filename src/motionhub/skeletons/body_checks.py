@@ -39,7 +39,7 @@ def zeros(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def unit(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Millimetres or normalised values as metres, 0..1 as pixels, pixels as normalised values."""
+    """Millimetres or normalised values as metres, metres or 0..1 as pixels, pixels as normalised values."""
     size, seen = body_size(sequence), sequence.keypoints[sequence.joint_mask]
     if not size:
         return
@@ -49,6 +49,8 @@ def unit(sequence: SkeletonSequence) -> Iterator[Finding]:
     text, other = "", "normalised"
     if sequence.unit == "metre" and size < SMALLEST_BODY:
         text = f"a body measures {size:.3g} metres across; the numbers look normalised"
+    elif sequence.unit == "pixel" and sequence.num_dims == 3 and size <= LARGEST_BODY:
+        text, other = f"a body in 3-D measures {size:.3g} pixels across; the numbers look like metres", "metre"
     elif sequence.unit == "pixel" and np.abs(seen[:, :2]).max() <= 2:
         text = f"no coordinate is larger than {np.abs(seen[:, :2]).max():.2f} pixels; the numbers look normalised"
     elif sequence.unit == "normalised" and size > 20:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
@@ -211,10 +212,14 @@ def _load_saved(arguments: RunArguments) -> DatasetDict:
         raise ValueError(
             f"{name}: is a file; pass the folder of a saved dataset, or --dataset READER --data_root FILE."
         )
+    check_dataset_folder(name)
     if not Path(name).exists() and _HUB_ID.fullmatch(name):
         check_reachable(name, "dataset")
     require_cache()
-    return load_dataset(name, arguments.protocol)
+    try:
+        return load_dataset(name, arguments.protocol)
+    except ConnectionError as error:
+        raise ValueError(f"{name}: no such folder, and the Hub is unreachable ({one_line(error)}).") from None
 
 
 def prepare_start(
@@ -483,6 +488,12 @@ def load_processor(source: str | Path) -> Any:
     try:
         processor = AutoFeatureExtractor.from_pretrained(str(source))
     except (OSError, ValueError, TypeError) as error:
+        if not folder_of(source).exists() and isinstance(error, OSError):
+            near = similar_ids(str(source))
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise ValueError(
+                f"{source}: no such folder, and no model of the Hub that can be reached from here.{meant}"
+            ) from None
         raise ValueError(f"{source}: preprocessor_config.json cannot be used: {one_line(error)}") from None
     recipe = folder_of(source) / "training.json"
     if hasattr(processor, "augmentation") and not processor.augmentation.to_dict() and recipe.is_file():
@@ -529,12 +540,14 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
         weights: False if `config.json` and `preprocessor_config.json` are enough.
     """
     folder = packaged_folder(source) or Path(source)
-    if not folder.exists() and _HUB_ID.fullmatch(str(source)):
+    # An id of the Hub; but the name of a folder beside others is that of a folder.
+    if not folder.exists() and _HUB_ID.fullmatch(str(source)) and not folder.parent.is_dir():
         check_reachable(str(source))
         return
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        similar = similar_ids(str(source))
+        what = "is a file" if folder.exists() else "no such folder"
+        beside = [str(folder.with_name(name)) for name in close_names(folder)]
+        similar = beside or similar_ids(str(source))
         meant = f"; did you mean {' or '.join(similar)}?" if similar and not folder.exists() else "."
         wanted = "the folder of a checkpoint (config.json, ...) or a Hub id"
         raise ValueError(f"{source}: {what}; expected {wanted}{meant}")
@@ -553,6 +566,22 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
         )
     if weights and present[0].suffix == ".safetensors":
         _check_readable(present[0])
+
+
+def close_names(path: Path) -> list[str]:
+    """Names beside a path that are close to its own, best first."""
+    names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    return get_close_matches(path.name, names)
+
+
+def check_dataset_folder(name: str) -> None:
+    """Raises ValueError for a folder that does not exist where folders beside it do, or without an owner/name."""
+    path = Path(name)
+    if path.exists() or (_HUB_ID.fullmatch(name) and not path.parent.is_dir()):
+        return
+    near = [str(path.with_name(each)) for each in close_names(path)] or get_close_matches(name, list(DATASETS))
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise ValueError(f"{name}: no such folder, expected a saved dataset (motionhub dataset build) or a Hub id{meant}")
 
 
 def one_line(error: BaseException) -> str:

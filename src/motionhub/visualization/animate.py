@@ -47,6 +47,7 @@ _COLOURS = 128
 _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
+_LANE = 30  # of each further person
 _TOP, _BOTTOM = 34, 22  # margins of the panels of several clips
 _MAX_FRAMES = 600
 
@@ -57,6 +58,7 @@ def animate(
     *,
     labels: Sequence[str] | None = None,
     frame_labels: Sequence[str | None] | None = None,
+    intervals: Sequence[Mapping[str, Any]] | None = None,
     scores: Sequence[Mapping[str, Any]] | Sequence[tuple[str, float]] | np.ndarray | None = None,
     score_names: Sequence[str] | None = None,
     title: str | None = None,
@@ -73,6 +75,8 @@ def animate(
         path: the GIF to write.
         labels: one text per person, above the head.
         frame_labels: one text (or None) per frame: coloured segments on the timeline, and the current one as text.
+        intervals: rows of a segmentation pipeline, for clips of several people: a timeline per person, with the name
+            of each action, whole, above the head of who does it.
         scores: a pipeline's output (`[{"label": ..., "score": ...}, ...]`), or `(label, score)` pairs, for the whole
             clip; or an array `(num_frames, num_labels)` with `score_names`, for bars that move.
         score_names: the labels of an array of scores.
@@ -96,8 +100,11 @@ def animate(
         raise ValueError(f"labels must be {sequence.num_people} texts, one per person, got {len(labels)}.")
     if frame_labels is not None and len(frame_labels) != sequence.num_frames:
         raise ValueError(f"frame_labels must be {sequence.num_frames} texts, one per frame, got {len(frame_labels)}.")
+    if intervals is not None and (labels is not None or frame_labels is not None):
+        raise ValueError("intervals name the actions of every person; pass them without labels and frame_labels.")
     names, values = _score_table(scores, score_names, sequence.num_frames)
-    page = _Page(sequence, names, values, labels, frame_labels, title, top_k, view, size)
+    lanes = None if intervals is None else _labels_of_people(intervals, sequence)
+    page = _Page(sequence, names, values, labels, frame_labels, title, top_k, view, size, lanes)
     moments = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
     return _write_gif(path, moments, (fps or sequence.fps) * len(moments) / sequence.num_frames, page.drawn)
 
@@ -120,6 +127,20 @@ def _score_table(
     return tuple(str(label) for label, _ in pairs), np.repeat(values[None], num_frames, axis=0)
 
 
+def _labels_of_people(rows: Sequence[Mapping[str, Any]], sequence: SkeletonSequence) -> dict[int, list[str | None]]:
+    """The action of each frame, by track id, of the people who have one."""
+    tracks = sequence.track_ids or ()
+    unknown = sorted({row["track_id"] for row in rows} - {*tracks})
+    if unknown:
+        raise ValueError(f"intervals must be of people of the clip, {list(tracks)}, got {unknown[:5]}.")
+    times = (np.arange(sequence.num_frames) + 0.5) / sequence.fps
+    lanes: dict[int, list[str | None]] = {track: [None] * sequence.num_frames for track in tracks}
+    for row in rows:
+        for frame in np.flatnonzero((times >= row["start_s"]) & (times < row["end_s"])):
+            lanes[row["track_id"]][frame] = str(row["label"])
+    return lanes
+
+
 class _Page:
     """One clip with labels, scores and a timeline; the static background is drawn once."""
 
@@ -134,15 +155,19 @@ class _Page:
         top_k: int,
         view: View,
         size: int,
+        lanes: Mapping[int, Sequence[str | None]] | None = None,  # by track id
     ) -> None:
         self.sequence, self.names, self.scores, self.top_k = sequence, names, scores, top_k
         self.labels, self.frame_labels = labels or (), frame_labels
-        different = dict.fromkeys(text for text in frame_labels or () if text is not None)
+        self.lanes = lanes or {}
+        shown = [*(frame_labels or ()), *(text for lane in self.lanes.values() for text in lane)]
+        different = dict.fromkeys(text for text in shown if text is not None)
+        self.timeline = _TIMELINE + _LANE * max(0, len(self.lanes) - 1)
         self.colours = {text: SEGMENTS[index % len(SEGMENTS)] for index, text in enumerate(different)}
         top = 40 if title else 8
         width = size + (_PANEL if scores is not None else 0)
-        height = top + max(size, 70 + _ROW * min(top_k, len(names))) + _TIMELINE
-        left, top, right, bottom = self.stage = (0, top, size, height - _TIMELINE)
+        height = top + max(size, 70 + _ROW * min(top_k, len(names))) + self.timeline
+        left, top, right, bottom = self.stage = (0, top, size, height - self.timeline)
         self.background = canvas = Canvas(width, height)
         if title:
             canvas.text(16, 23, canvas.shortened(title, 17, width - 32), 17, INK)
@@ -164,6 +189,9 @@ class _Page:
         self.bodies.draw(canvas, frame)
         for person, text in enumerate(self.labels):
             self._draw_label(canvas, points[person], text, person)
+        for person, (track, lane) in enumerate(self.lanes.items()):
+            text = f"{track}" if lane[frame] is None else f"{track}: {lane[frame]}"
+            self._draw_label(canvas, points[person], text, person)
         if not np.isfinite(points).any():
             middle = (self.stage[1] + self.stage[3]) / 2
             canvas.text(self.stage[2] / 2, middle, missing_text(self.sequence), 15, FAINT, "mm")
@@ -176,16 +204,26 @@ class _Page:
         return 16 + frame / self.sequence.num_frames * (self.background.width - 32)
 
     def _draw_timeline(self, canvas: Canvas) -> None:
-        y, end = canvas.height - 16, 0
+        if not self.lanes:
+            self._draw_lane(canvas, canvas.height - 16, self.frame_labels or ())
+        for number, (track, lane) in enumerate(self.lanes.items()):
+            y = canvas.height - self.timeline + 30 + _LANE * number
+            canvas.text(8, y, str(track), 11, side_colour("", number), "mm")
+            self._draw_lane(canvas, y, lane)
+
+    def _draw_lane(self, canvas: Canvas, y: float, labels: Sequence[str | None]) -> None:
+        """A bar per action; its name above, where the whole of it fits, and else nothing."""
+        end = 0
         canvas.bar((16, y - 3, canvas.width - 16, y + 3), FLOOR, radius=3)
-        for label, run in groupby(self.frame_labels or ()):
+        for label, run in groupby(labels):
             start, end = end, end + len(list(run))
             if label is not None:
                 left, right = self._timeline_x(start), self._timeline_x(end)
                 canvas.bar((left, y - 6, right, y + 6), self.colours[label], radius=3)
-                room = right - left - 4
-                if room > 26:
-                    canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
+                half = canvas.text_width(label, 11) / 2
+                if half <= (right - left) / 2 + 6:
+                    x = float(np.clip((left + right) / 2, half + 2, canvas.width - half - 2))
+                    canvas.text(x, y - 13, label, 11, MIDDLE, "mm")
 
     def _draw_label(self, canvas: Canvas, points: np.ndarray, text: str, person: int) -> None:
         valid = points[np.isfinite(points).all(axis=-1)]
@@ -216,7 +254,10 @@ class _Page:
     def _draw_moment(self, canvas: Canvas, frame: int) -> None:
         """The play head, the time, and the label of this frame."""
         y, x = canvas.height - 16, self._timeline_x(frame + 0.5)
-        if self.frame_labels is None:
+        if self.lanes:
+            top = canvas.height - self.timeline + 22
+            canvas.line(np.array([[x, top], [x, y + 6]]), INK, 1.5)
+        elif self.frame_labels is None:
             canvas.bar((16, y - 3, x, y + 3), mixed(ACCENT, PAPER, 0.35), radius=3)
         canvas.dot(np.array([x, y]), INK, 7)
         canvas.dot(np.array([x, y]), PAPER, 3)

@@ -224,6 +224,7 @@ def plot_ribbon(
     duration: float | None = None,
     truth: Iterable[Mapping[str, Any]] | None = None,
     title: str | None = None,
+    clock: str | None = None,
 ) -> Path:
     """A row per person and action, a bar per interval; darker bars have a higher `score`.
 
@@ -232,6 +233,11 @@ def plot_ribbon(
         path: the PNG to write.
         duration: seconds shown; up to the last interval by default.
         truth: true rows, drawn as outlines.
+        clock: time of day at which the recording starts, "HH:MM" or "HH:MM:SS"; None counts from 0. From two minutes
+            on the axis is in minutes:seconds, from an hour on in hours:minutes.
+
+    Raises:
+        ValueError: `clock` is no time of day.
 
     Examples:
         >>> rows = [{"track_id": 0, "start_s": 0.5, "end_s": 2.0, "label": "wave", "score": 0.9}]
@@ -259,7 +265,7 @@ def plot_ribbon(
     axes.set_yticks(range(len(lanes)), names, fontsize=8)
     axes.set_ylim(max(len(lanes), 1) - 0.5, -0.5)
     axes.set_xlim(0, end)
-    axes.set_xlabel("seconds")
+    _time_axis(axes, end, clock)
     if not lanes:
         axes.set_yticks([])
         axes.text(end / 2, 0, "no action", ha="center", va="center", fontsize=9, color=_GREY)
@@ -301,6 +307,40 @@ def plot_map(
     axes.set_yticks([])
     axes.set_title(title, fontsize=10)
     return save_figure(figure, path)
+
+
+# Seconds between the marks of a time axis.
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600)
+
+
+def _time_axis(axes: Any, end: float, clock: str | None) -> None:
+    """Seconds; or, of longer recordings and of a time of day, marks at round times."""
+    if clock is None and end < 120:
+        axes.set_xlabel("seconds")
+        return
+    begin = 0 if clock is None else _seconds_of_day(clock)
+    step = next((each for each in _STEPS if end / each <= 10), 12 * 3600)
+    marks = np.arange(-(-begin // step) * step, begin + end + 1e-6, step)
+    fine = step < 60 or (clock is None and end < 3600)
+
+    def text(mark: float) -> str:
+        minutes, seconds = divmod(round(mark), 60)
+        if clock is None and end < 3600:
+            return f"{minutes}:{seconds:02d}"
+        hours = minutes // 60 % 24 if clock is not None else minutes // 60
+        return f"{hours:02d}:{minutes % 60:02d}" + (f":{seconds:02d}" if fine else "")
+
+    axes.set_xticks(marks - begin, [text(mark) for mark in marks], fontsize=8)
+    kind = "minutes:seconds" if clock is None and end < 3600 else "hours:minutes" + (":seconds" if fine else "")
+    axes.set_xlabel("time of day" if clock is not None else kind)
+
+
+def _seconds_of_day(clock: str) -> int:
+    parts = clock.split(":")
+    numbers = [int(part) for part in parts if part.isdigit() and len(part) <= 2]
+    if len(parts) not in (2, 3) or len(numbers) != len(parts) or numbers[0] > 23 or max(numbers[1:]) > 59:
+        raise ValueError(f"clock must be a time of day such as 08:30 or 08:30:15, got {clock!r}.")
+    return 3600 * numbers[0] + 60 * numbers[1] + (numbers[2] if len(numbers) == 3 else 0)
 
 
 def _lane(row: Mapping[str, Any]) -> tuple[str, str]:

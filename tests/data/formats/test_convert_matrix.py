@@ -31,7 +31,7 @@ REASONS = {
 }
 # What a format cannot say, and so must be told again.
 TOLD = {
-    "csv": ("fps", "unit", "layout"),
+    "csv": ("layout",),
     "coco": ("fps",),
     "openpose": ("fps", "layout"),
     "bvh": ("layout",),

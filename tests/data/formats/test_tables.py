@@ -10,6 +10,8 @@ from helpers import read_error, write_text
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.formats.files import FileNote
 from motionhub.data.formats.format import joint_name
+from motionhub.data.formats.formats import write as write_clip
+from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -297,3 +299,34 @@ def test_numbered_columns_with_face_and_hands_give_the_body(write, points):
     path = write(wide(points(2, 136, 2), "{axis}_{joint}", joints=range(136)))
     (clip,) = read(path, layout="halpe-136", **TOLD)
     np.testing.assert_array_equal(clip.keypoints[0], points(2, 136, 2)[:, :26].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        generate("wave", seed=0, num_frames=5, fps=12.5).replace(up="y"),
+        generate("wave", seed=0, num_frames=1),
+        generate("wave", seed=0, num_frames=4, layout="coco-17", scene=Scene(focal=900.0)),
+    ],
+    ids=["3-D", "one frame", "pixels"],
+)
+def test_our_own_table_needs_no_further_metadata(clip, tmp_path):
+    (again,) = read(write_clip(clip, tmp_path / "clip.csv"))
+    np.testing.assert_allclose(again.keypoints, clip.keypoints, rtol=1e-6)
+    for name in ("unit", "fps", "up", "image_size", "track_ids"):
+        assert getattr(again, name) == getattr(clip, name), name
+    assert again.layout == clip.layout
+    with pytest.raises(ValueError, match="unit"):
+        read(tmp_path / "clip.csv", unit="millimetre")
+
+
+def test_a_table_of_an_earlier_version_is_read_as_before(tmp_path):
+    clip = generate("wave", seed=0, num_frames=5)
+    lines = write_clip(clip, tmp_path / "new.csv").read_text().splitlines()
+    facts = [lines[0].split(",").index(name) for name in ("unit", "layout", "fps")]
+    old = [",".join(cell for at, cell in enumerate(line.split(",")) if at not in facts) for line in lines]
+    (tmp_path / "old.csv").write_text("\n".join(old) + "\n")
+    with pytest.raises(ValueError, match="unit"):
+        read(tmp_path / "old.csv")
+    (again,) = read(tmp_path / "old.csv", unit="metre")
+    np.testing.assert_allclose(again.keypoints, clip.keypoints, rtol=1e-6)

@@ -151,7 +151,7 @@ class Dataset:
         """The facts of a file that holds one clip. Raises ValueError for others, and as `read` does."""
         facts = self.facts_of(path)
         if len(facts) != 1:
-            raise bad_file(path, "content", f"holds {len(facts)} clips; call READERS[{self.name!r}].facts_of(path).")
+            raise bad_file(path, "content", f"holds {len(facts)} clips, not one; facts_of(path) has those of all.")
         return facts[0]
 
 

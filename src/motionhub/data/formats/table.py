@@ -2,7 +2,8 @@
 
 `columns.py` says which names are understood. The separator is the most frequent one of comma, semicolon, tab and blank
 in the header; with another separator than the comma, or in quotes, a number may have a decimal comma. Written tables
-have the columns `frame time person nose_x ...`; `time` states the frame rate, except for a single frame.
+have the columns `frame time person unit layout fps (up) (image_size) nose_x ...`, so that they need no further
+metadata; those of earlier versions have `frame time person nose_x ...`.
 """
 
 import csv
@@ -44,6 +45,8 @@ _RATES = ("fps", "frame_rate", "framerate", "frame rate")
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
 # Of several people with a thousand joints each.
 _MOST_COLUMNS = 32_000
+# The first columns of a written table, and those that state the same facts in every row.
+_FIRST, _FACTS = ["frame", "time", "person", "unit"], ("unit", "layout", "fps", "up", "image_size")
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
 
@@ -70,15 +73,37 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
     if rate is not None:
         options = replace(options, fps=options.fps_of(path, rate))
-    _state(path, names, columns)
     rows = _rows(path, columns, lines, start)
     _note_unread_moments(path, names, columns, rows)
     if (stated := _stated_rate(path, names, rows)) is not None:
         options = replace(options, fps=options.fps_of(path, stated))
+    up = None
+    if names[: len(_FIRST)] == _FIRST:
+        columns, options, up = _with_facts(path, names, columns, rows[0][1], options)
+    _state(path, names, columns)
     clips = []
     for group in recordings(path, columns, rows):
-        clips.append(_clip(path, names, columns, group, options))
+        clips.append(_clip(path, names, columns, group, options, up))
     return clips
+
+
+def _with_facts(
+    path: Path, names: list[str], columns: Columns, cells: list[str], options: ReadOptions
+) -> tuple[Columns, ReadOptions, str | None]:
+    """Columns and options with the facts that a table of our own states, and the axis that points up."""
+    facts = {name: cells[names.index(name)].strip() for name in _FACTS if name in names}
+    if facts["unit"] not in FILE_UNITS:
+        raise bad_file(path, "unit", f"expected one of {list(FILE_UNITS)}, got {facts['unit']!r}.")
+    left = tuple(name for name in columns.doubtful if name not in _FACTS)
+    columns = replace(columns, units=columns.units or (facts["unit"],), doubtful=left)
+    rate, layout = number_or_none(facts.get("fps", "")), facts.get("layout", "")
+    if rate is not None:
+        options = replace(options, fps=options.fps_of(path, rate))
+    if options.layout is None and layout in LAYOUTS:
+        options = replace(options, layout=layout)
+    if size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", facts.get("image_size", "")):
+        options = replace(options, image_size=options.image_size_of(path, (int(size[1]), int(size[2]))))
+    return columns, options, facts.get("up") or None
 
 
 def _header(lines: Sequence[str]) -> tuple[int, list[str], float | None]:
@@ -198,7 +223,9 @@ def _rows(path: Path, columns: Columns, lines: list[str], start: int) -> list[Ro
     return rows
 
 
-def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions) -> SkeletonSequence:
+def _clip(
+    path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions, up: str | None
+) -> SkeletonSequence:
     people, person_of = _numbered(people_of(columns, rows))
     positions, options, rate = positions_of(path, names, columns, rows, options)
     joints, joint_of = list(columns.values), None
@@ -216,7 +243,7 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     checked_size(path, len(people), length, len(joints), columns.dims + 1)
     places = [person_of, positions] if joint_of is None else [person_of, positions, joint_of]
     if columns.person is not None and joint_of is None and _identify_nobody(path, people, places):
-        return _followed(path, columns, rows, positions, length, joints, options, rate)
+        return _followed(path, columns, rows, positions, length, joints, options, rate, up)
     _check_unique(path, names, columns, rows, places)
     content = _content(path, columns, rows)
     values = np.full((len(people), length, len(joints), depth), np.nan, np.float32)
@@ -231,7 +258,7 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     layout, chosen = _layout(path, joints, options)
     unit = options.unit_of(path, columns.unit)
     points, confidence = _seen(path, columns, values[:, :, chosen], unit)
-    up = _up(path, layout, points, unit)
+    up = up or _up(path, layout, points, unit)
     return options.sequence(
         path, points, layout, fps=rate, unit=unit, confidence=confidence, track_ids=_track_ids(people), up=up
     )
@@ -276,6 +303,7 @@ def _followed(
     joints: list[str],
     options: ReadOptions,
     rate: float | None,
+    up: str | None,
 ) -> SkeletonSequence:
     content = _content(path, columns, rows).reshape(len(rows), len(joints), -1)
     layout, chosen = _layout(path, joints, options)
@@ -284,7 +312,7 @@ def _followed(
     frames: Frames = [[] for _ in range(length)]
     for row, position in enumerate(positions.tolist()):
         frames[position].append(Detection(points[row], None if confidence is None else confidence[row]))
-    up = _up(path, layout, points, unit)
+    up = up or _up(path, layout, points, unit)
     return clip_of(path, frames, options, layout, unit=unit, fps=rate, dims=columns.dims, up=up)
 
 
@@ -381,11 +409,14 @@ def encode(sequence: SkeletonSequence) -> bytes:
     stream = io.StringIO()
     rows = csv.writer(stream, lineterminator="\n")
     columns = [f"{name}_{part}" for name in sequence.layout.joints for part in parts]
-    rows.writerow(["frame", "time", "person", *columns])
+    facts = {"unit": sequence.unit, "layout": sequence.layout.name, "fps": repr(sequence.fps)}
+    facts |= {} if sequence.up is None else {"up": sequence.up}
+    facts |= {} if sequence.image_size is None else {"image_size": "{}x{}".format(*sequence.image_size)}
+    rows.writerow(["frame", "time", "person", *facts, *columns])
     for frame in range(sequence.num_frames):
         for person, track in enumerate(file_tracks(sequence)):
             cells = ["" if np.isnan(value) else str(value) for value in values[person, frame].ravel()]
-            rows.writerow([frame, frame / sequence.fps, track, *cells])
+            rows.writerow([frame, frame / sequence.fps, track, *facts.values(), *cells])
     return stream.getvalue().encode()
 
 

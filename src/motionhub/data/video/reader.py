@@ -76,6 +76,10 @@ class Video:
         """
         raise NotImplementedError
 
+    def stored_frames(self) -> Iterator[VideoFrame]:
+        """The frames for encoding again: `image` is PyAV's frame where it needs no turning, which saves two copies."""
+        yield from self.frames()
+
 
 def open_video(source: str | Path | int, *, fps: float | None = None, format: str | None = None) -> Video:
     """A video file, a folder of images (in the order of the numbers in their names), or a camera.
@@ -157,6 +161,14 @@ class _VideoFile(Video):
             time = index / self.fps if seconds is None else seconds
             if time >= start - 1e-6:
                 yield VideoFrame(index, time, _shown(raw, self.size))
+
+    def stored_frames(self) -> Iterator[VideoFrame]:
+        if self.rotation:
+            yield from self.frames()
+            return
+        for index, raw in self._images(0.0):
+            seconds = None if self._stamps is None else float(raw.pts - self._stamps[0]) * self._time_base
+            yield VideoFrame(index, index / self.fps if seconds is None else seconds, raw)
 
     def _images(self, start: float) -> Iterator[tuple[int, Any]]:
         """Number and PyAV's frame, from the last key frame before `start` where the file can seek."""
