@@ -62,6 +62,11 @@ ALLOWED: dict[str, set[str]] = {
         *("data/datasets", "data/formats", "data/video", "skeletons", "poses", "metrics", "intervals", "models"),
         *("towers", "processing", "nn"),
     },
+    # A stream is scored by the pipelines; its frames come from videos and files, and generated days are scored as one.
+    "live": {
+        *("data/datasets", "data/formats", "data/synthetic", "data/video", "geometry", "hub", "intervals", "metrics"),
+        *("pipelines", "poses", "skeletons"),
+    },
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.

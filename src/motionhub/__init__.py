@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
+    from motionhub.live.alarms import AlarmRule as AlarmRule
+    from motionhub.live.events import LiveEvent as LiveEvent
+    from motionhub.live.events import LiveEvents as LiveEvents
     from motionhub.metrics.classification import classification_report as classification_report
     from motionhub.metrics.classification import format_report as format_report
     from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
@@ -215,6 +218,8 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.hub.card": ("read_card_facts", "write_model_card"),
     "motionhub.hub.push": ("draw_layout", "push"),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
+    "motionhub.live.alarms": ("AlarmRule",),
+    "motionhub.live.events": ("LiveEvent", "LiveEvents"),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
     "motionhub.metrics.segmentation": ("format_segmentation_report",),
     "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),
