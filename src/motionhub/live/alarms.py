@@ -125,7 +125,7 @@ class AlarmRule:
 
 
 def seconds_of(text: str | float, name: str) -> float:
-    """Seconds of `20`, `"20s"`, `"500 ms"`, `"2 min"` or `"1 h"`. Raises ValueError, with the name, for other texts."""
+    """Seconds of `20`, `"20s"`, `"500 ms"`, `"2 min"` or `"1 h"`. Raises ValueError, with the name, for others."""
     found = _SECONDS.fullmatch(str(text).strip())
     if found is None or found[2] not in _UNITS:
         raise ValueError(f"{name}: expected a duration such as 20s, 500ms, 2min or 1h, got {text!r}.")

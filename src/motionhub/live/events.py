@@ -49,8 +49,9 @@ class LiveEvent:
         rule: of an alarm.
 
     Examples:
-        >>> motionhub.LiveEvent("open", 0, "wave", 0.8, 1.0, 2.0, 2.5, 3.4, "2026-01-01T12:00:02", 1.4).to_dict()["label"]
-        'wave'
+        >>> event = motionhub.LiveEvent("open", 0, "wave", 0.8, 1.0, 2.0, 2.5, 3.4, "2026-01-01T12:00:02", 1.4)
+        >>> event.to_dict()["delay_s"]
+        1.4
     """
 
     event: str
@@ -179,7 +180,7 @@ class LiveEvents:
 
     @property
     def delay_s(self) -> float:
-        """Seconds from the start of an action until it is reported: half a window and the strides of `min_duration`."""
+        """Seconds from the start of an action until it is reported: half a window, and strides of `min_duration`."""
         strides = max(math.ceil(self.rule.min_duration / self.hop - 1e-6), 1)
         return round(self.window / 2 + strides * self.hop, 3)
 

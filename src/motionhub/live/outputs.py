@@ -1,4 +1,4 @@
-"""Where events go: lines of JSON, CSV, a webhook, MQTT. What is slow runs in a thread and never holds up the stream."""
+"""Where events go: JSON lines, CSV, a webhook, MQTT. What is slow runs in a thread and never holds up the stream."""
 
 import csv
 import json
