@@ -27,13 +27,14 @@ from motionhub.cli.report import handle_cli_errors
 from motionhub.cli.search import index, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
+from motionhub.cli.watch import watch
 from motionhub.version import __version__
 
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
     "Skeleton files and videos": (info, convert, poses, refine),
-    "Actions": (predict, segment),
+    "Actions": (predict, segment, watch),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
     "Search": (index, search),

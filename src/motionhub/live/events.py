@@ -161,7 +161,8 @@ class LiveEvents:
         self.up = up or ("-y" if unit == "pixel" else None)
         self.stride = max(round(fps / 5), 1) if stride is None else stride
         self.window, self.hop = self.scorer.seconds, self.stride / fps
-        self.rule = DecodingRule(threshold, low_threshold, min_duration, max_gap, self.scorer.exclusive)
+        nothing = len(self.scorer.labels) if self.scorer.exclusive else None  # the column of "none of these"
+        self.rule = DecodingRule(threshold, low_threshold, min_duration, max_gap, nothing is not None, nothing)
         rules = [AlarmRule.parse(rule, cooldown) if isinstance(rule, str) else rule for rule in alarms]
         for rule in rules:
             rule.check(self.scorer.labels, self.scorer.exclusive)
@@ -205,7 +206,7 @@ class LiveEvents:
         self._totals.frames += 1
         events = self._leave()
         if ids is None:
-            numbers = self._tracker(points, self._slot)
+            numbers = self._tracker(points, self._slot) if len(points) else ()
             named = [(self._key(int(number)), int(number)) for number in numbers]
         else:
             named = [(self._key(int(number)), int(number)) for number in ids]
@@ -224,6 +225,15 @@ class LiveEvents:
     def drop(self, frames: int = 1) -> None:
         """Counts frames that were left out because their turn came too late."""
         self._totals.dropped += frames
+
+    def refuse_frame(self) -> None:
+        """Counts a frame that could not be read."""
+        self._totals.unreadable += 1
+
+    @property
+    def seconds(self) -> float:
+        """Of the stream so far."""
+        return self._now
 
     def totals(self) -> dict[str, Any]:
         """JSON values: counts of frames, people, alarms and faults of the stream, and what each hour held."""
@@ -374,13 +384,12 @@ class LiveEvents:
             return []
         person.steps += new
         row = np.zeros(len(self.scorer.labels)) if probabilities is None else np.clip(probabilities, 0, 1)
-        if self.rule.exclusive:  # "none of these" may be the most probable
+        if self.rule.exclusive:
             row = np.append(row, max(1 - row.sum(), 0))
         final = person.intervals.add(np.tile(row, (new, 1)))
-        events = [self._closed(person, each) for each in final if each.label < len(self.scorer.labels)]
+        events = [self._closed(person, each) for each in final]
         for each in person.intervals.under_way():
-            if each.label < len(self.scorer.labels):
-                events += self._under_way(person, each)
+            events += self._under_way(person, each)
         return events + self._alarms(person, probabilities, new)
 
     def _under_way(self, person: _Person, found: FrameInterval) -> list[LiveEvent]:

@@ -20,6 +20,7 @@ class Totals:
         clock_set_back, holes: times the clock was set back, and frames were missing for longer than people may be.
         people, too_brief: tracks, and those of them that were seen too briefly for a score.
         ids_reused: ids that were somewhere else in the next frame.
+        unreadable: frames that could not be read.
         refused: windows that the model could not score.
         alarms: raised.
     """
@@ -33,6 +34,7 @@ class Totals:
     people: int = 0
     too_brief: int = 0
     ids_reused: int = 0
+    unreadable: int = 0
     refused: int = 0
     alarms: int = 0
     _hours: OrderedDict[str, dict[str, list[float]]] = field(default_factory=OrderedDict)
