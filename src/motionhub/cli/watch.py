@@ -155,9 +155,8 @@ _FAULTS = {
 
 
 def _summary(totals: dict[str, Any], opened: Any) -> list[str]:
-    lines = [
-        f"in all, {totals['seconds']:.1f} s: {totals['frames']} frames, {totals['people']} people, {totals['alarms']} alarms"
-    ]
+    counts = ", ".join(f"{totals[name]} {name}" for name in ("frames", "people", "alarms"))
+    lines = [f"in all, {totals['seconds']:.1f} s: {counts}"]
     for hour, labels in totals["hours"].items():
         for label, entry in sorted(labels.items()):
             lines.append(f"  {hour.replace('T', ' ')} h  {entry['count']:4d} x {label}, {entry['seconds']:.1f} s")

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import time as clock_of
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ from motionhub.skeletons.tracking import PeopleTracker
 
 
 FEWEST_FRAMES = 4  # of a window
+AT_ONCE = 64  # windows of a recording that are scored together
 JUMP_BACK = 1.0  # seconds: a frame that is older than the last by more is a clock that was set back
 
 
@@ -177,6 +178,7 @@ class LiveEvents:
         self._epoch = self._count = 0
         self._first: float | None = None  # of the source's clock, moved on when that is set back
         self._now, self._slot, self._stepped = 0.0, -1, -math.inf
+        self._due_now = False
         self._totals = Totals()
 
     @property
@@ -201,21 +203,51 @@ class LiveEvents:
         ids = own_ids if ids is None else ids
         if ids is not None and (len(ids) != len(points) or len({*ids}) != len(ids)):
             raise ValueError(f"ids must be {len(points)} different numbers, one per person, got {list(ids)[:10]}.")
+        events = self._receive(points, time, ids)
+        due = list(self._due())
+        scores = iter(self._scores([window for _, window in due if window is not None]))
+        for person, window in due:
+            events += self._add(person, None if window is None else next(scores))
+        return events
+
+    def score(self, sequence: SkeletonSequence) -> Iterator[tuple[int, float, float, np.ndarray | None]]:
+        """The scores that `push` would make of every frame of a recording, many windows at once; for evaluations.
+
+        Yields:
+            number of the person, begin and end in seconds of what a score stands for (as it arrives), and the
+            probabilities of `scorer.labels`; None where too little was detected.
+        """
+        waiting: list[tuple[int, float, float, SkeletonSequence | None]] = []
+        for frame in range(sequence.num_frames):
+            self._receive(sequence.keypoints[:, frame], frame / sequence.fps, sequence.track_ids)
+            for person, window in self._due():
+                new = self._new_steps(person, window is not None)
+                if new:
+                    waiting.append((person.track.number, self._now - new * self.hop, self._now, window))
+            if len(waiting) >= AT_ONCE:
+                yield from self._scored(waiting)
+                waiting = []
+        yield from self._scored(waiting)
+
+    def _scored(self, waiting: list[Any]) -> Iterator[tuple[int, float, float, np.ndarray | None]]:
+        scores = iter(self._scores([window for *_, window in waiting if window is not None]))
+        for *step, window in waiting:
+            yield (*step, None if window is None else next(scores))
+
+    def _receive(self, points: np.ndarray, time: float | None, ids: Sequence[int] | None) -> list[LiveEvent]:
+        """Moves the clock and the people; the events of those who have gone."""
+        self._due_now = False
         if not self._advance(time):
             return []
         self._totals.frames += 1
         events = self._leave()
         if ids is None:
-            numbers = self._tracker(points, self._slot) if len(points) else ()
-            named = [(self._key(int(number)), int(number)) for number in numbers]
-        else:
-            named = [(self._key(int(number)), int(number)) for number in ids]
-        for place, (key, person) in zip(points, named, strict=True):
+            ids = self._tracker(points, self._slot) if len(points) else ()
+        for place, number in zip(points, ids, strict=True):
             if np.isfinite(place).all(axis=-1).any():
-                events += self._see(key, person, place)
+                events += self._see(self._key(int(number)), int(number), place)
         if self._now - self._stepped >= self.hop - 0.5 / self.fps:
-            self._stepped = self._now
-            events += self._step()
+            self._stepped, self._due_now = self._now, True
         return events
 
     def finish(self) -> list[LiveEvent]:
@@ -325,22 +357,20 @@ class LiveEvents:
         found = person.intervals.finish()
         return [self._closed(person, each, person.track.last if each.end == last else None) for each in found]
 
-    def _step(self) -> list[LiveEvent]:
-        """Scores those whose turn it is."""
-        due = [each for each in self._people.values() if self._now - each.track.first >= self.min_seen - 1e-6]
-        due.sort(key=lambda each: each.scored)
-        windows, people, events = [], [], []
-        for person in due:
-            sequence, person.coverage = self._window(person.track)
-            if sequence is None:
-                events += self._add(person, None)
-            elif len(people) < self.max_windows:
-                windows.append(sequence)
-                people.append(person)
-        for person, probabilities in zip(people, self._scores(windows), strict=True):
-            person.scored = self._now
-            events += self._add(person, probabilities)
-        return events
+    def _due(self) -> Iterator[tuple[_Person, SkeletonSequence | None]]:
+        """At the end of a stride: whose turn it is, with the window, or with None where too little was detected."""
+        if not self._due_now:
+            return
+        seen = [each for each in self._people.values() if self._now - each.track.first >= self.min_seen - 1e-6]
+        windows = 0
+        for person in sorted(seen, key=lambda each: each.scored):
+            if windows == self.max_windows:
+                return
+            window, person.coverage = self._window(person.track)
+            windows += window is not None
+            if window is not None:
+                person.scored = self._now
+            yield person, window
 
     def _window(self, track: Track) -> tuple[SkeletonSequence | None, float]:
         """The last seconds of a person in the model's joints, None where too little was detected; and the coverage."""
@@ -375,14 +405,9 @@ class LiveEvents:
 
     def _add(self, person: _Person, probabilities: np.ndarray | None) -> list[LiveEvent]:
         """The events of a step: its probabilities, or None where there are none."""
-        if person.origin is None:
-            if probabilities is None:
-                return []
-            person.origin = self._now - self.hop
-        new = max(round((self._now - person.origin) / self.hop) - person.steps, 0)
+        new = self._new_steps(person, probabilities is not None)
         if not new:
             return []
-        person.steps += new
         row = np.zeros(len(self.scorer.labels)) if probabilities is None else np.clip(probabilities, 0, 1)
         if self.rule.exclusive:
             row = np.append(row, max(1 - row.sum(), 0))
@@ -391,6 +416,16 @@ class LiveEvents:
         for each in person.intervals.under_way():
             events += self._under_way(person, each)
         return events + self._alarms(person, probabilities, new)
+
+    def _new_steps(self, person: _Person, scored: bool) -> int:
+        """Strides since the last one that was taken into account; 0 before the first score."""
+        if person.origin is None:
+            if not scored:
+                return 0
+            person.origin = self._now - self.hop
+        new = max(round((self._now - person.origin) / self.hop) - person.steps, 0)
+        person.steps += new
+        return new
 
     def _under_way(self, person: _Person, found: FrameInterval) -> list[LiveEvent]:
         key = (found.label, found.start)
