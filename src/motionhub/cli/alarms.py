@@ -16,6 +16,7 @@ def evaluate_alarm(
     positive: str | None,
     hours: float,
     seed: int,
+    stride: int | None,
     most_false: float,
     output_dir: str | None,
 ) -> None:
@@ -43,7 +44,7 @@ def evaluate_alarm(
 
     def live(sequence: Any) -> LiveEvents:
         facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
-        return LiveEvents(pipe, **asked, **facts)
+        return LiveEvents(pipe, **asked, **facts, stride=stride)
 
     traces = evaluation.traces_of(recordings, live, rule, wanted, note)
     report = evaluation.evaluate_alarms(traces, rule, most_false=most_false, seed=seed)

@@ -40,6 +40,7 @@ def evaluate(
     positive: Annotated[str | None, AlarmOption(help="What should raise it; by default the label of the rule")] = None,
     hours: Annotated[float, AlarmOption(help="Of generated days")] = 2.0,
     seed: Annotated[int, AlarmOption(help="Of generated days")] = 0,
+    stride: Annotated[int | None, AlarmOption(help="Frames from score to score; by default 0.2 s")] = None,
     false_alarms: Annotated[float, AlarmOption(help="An hour, that the fitted probability may have")] = 1.0,
 ) -> None:
     """Score a classifier on a split, or an alarm on labelled days, with tables and images.
@@ -51,7 +52,9 @@ def evaluate(
 
         data = {"dataset": dataset, "data_root": data_root, "protocol": protocol, "eval_split": eval_split}
         asked = {"labels": labels, "background": background, "alarm": alarm, "positive": positive}
-        evaluate_alarm(model, data, hours=hours, seed=seed, most_false=false_alarms, output_dir=output_dir, **asked)
+        evaluate_alarm(
+            model, data, hours=hours, seed=seed, stride=stride, most_false=false_alarms, output_dir=output_dir, **asked
+        )
         return
     if alarm is not None or labels is not None:
         raise ValueError("--labels and --alarm are for --task alarm; add it.")

@@ -171,6 +171,7 @@ class LiveEvents:
         self.min_coverage, self.max_absence, self.max_windows = min_coverage, max_absence, max_windows
         self.min_seen = self.window / 2 if min_seen is None else min_seen
         self.update_every, self.started = update_every, started
+        self._behind = (self.window - self.hop) / 2 - 1 / fps
         self._length = max(round(self.window * fps), FEWEST_FRAMES)
         self._received = np.full(self._length, -1, np.int64)
         self._people: dict[int, _Person] = {}  # by their number
@@ -361,7 +362,8 @@ class LiveEvents:
         """At the end of a stride: whose turn it is, with the window, or with None where too little was detected."""
         if not self._due_now:
             return
-        seen = [each for each in self._people.values() if self._now - each.track.first >= self.min_seen - 1e-6]
+        least = self.min_seen - 1 / self.fps - 1e-6
+        seen = [each for each in self._people.values() if each.track.last - each.track.first >= least]
         windows = 0
         for person in sorted(seen, key=lambda each: each.scored):
             if windows == self.max_windows:
@@ -464,9 +466,9 @@ class LiveEvents:
         return LiveEvent(*facts, max(delay, 0.0), rule)
 
     def _second(self, person: _Person, step: int) -> float:
-        """When a step begins: its score is that of the middle of a window."""
+        """When a step begins: its score is that of the middle of a window, which ends with the newest frame."""
         assert person.origin is not None
-        return max(person.origin + step * self.hop - self.window / 2, person.track.first)
+        return max(person.origin + step * self.hop - self._behind, person.track.first)
 
     def _alarms(self, person: _Person, probabilities: np.ndarray | None, new: int) -> list[LiveEvent]:
         events = []
@@ -481,7 +483,7 @@ class LiveEvents:
             if since is None:
                 continue
             self._totals.alarms += 1
-            begin = max(since - self.window / 2, person.track.first)
+            begin = max(since - self._behind, person.track.first)
             if not above:
                 begin = person.track.still_since
             span, score = (begin, self._now), min((likely[label] for label in above), default=1.0)

@@ -153,6 +153,10 @@ def _of_the_middle(scores: list[dict[str, Any]]) -> np.ndarray:
 
 def _quietly(pipe: Any, windows: list[SkeletonSequence], **options: Any) -> list[Any]:
     """The results of windows; what is unusual about one would be told five times a second."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return list(pipe(windows, batch_size=max(len(windows), 1), **options))
+    checks, pipe.checks = pipe.checks, False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(pipe(windows, batch_size=max(len(windows), 1), **options))
+    finally:
+        pipe.checks = checks

@@ -75,7 +75,7 @@ def alarm_report(counts: Sequence[AlarmCounts], *, resamples: int = 2000, seed: 
 
     Returns:
         `recall` (NaN without events), `false_alarms_per_hour`, each with `..._interval` (NaN of fewer than two
-        recordings), `events`, `found`, `false_alarms`, `hours`, `median_delay_s`, `p90_delay_s` (NaN if none is found).
+        recordings), `events`, `found`, `false_alarms`, `hours`, `median_delay_s`, `p90_delay_s` (NaN without any).
 
     Raises:
         ValueError: no recording, or no length.
