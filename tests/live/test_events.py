@@ -184,7 +184,7 @@ def test_an_alarm_is_raised_once_with_its_rule(stream):
     events = played(live, [0.0] * 20 + [0.8] * 30)
     alarms = [each for each in events if each.event == "alarm"]
     assert [each.rule for each in alarms] == ["fall down>0.6 for 0.5s"]
-    assert abs(alarms[0].start_s - 2.0) <= 0.15 and alarms[0].delay_s == pytest.approx(0.5 + 0.5, abs=0.11)
+    assert abs(alarms[0].start_s - 2.0) <= 0.15 and alarms[0].delay_s == pytest.approx(0.5 + 0.4, abs=0.11)
     still = stream(alarms=["inactive for 4s"])
     events = [each for each in played(still, [0.1] * 60) if each.event == "alarm"]
     assert [each.label for each in events] == ["inactive"] and events[0].time_s == pytest.approx(4.0, abs=0.11)

@@ -40,6 +40,7 @@ EXTRAS = {
     "ray": "building datasets on many machines",
     "faiss": "faster search in a large index",
     "movement": "exchange with movement, which reads HDF5 of DeepLabCut and SLEAP",
+    "mqtt": "events of motionhub watch to an MQTT broker",
 }
 MAX_IMAGES = 20  # of a file of many clips
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}

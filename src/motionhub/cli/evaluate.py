@@ -51,7 +51,7 @@ def evaluate(
         from motionhub.cli.alarms import evaluate_alarm
 
         data = {"dataset": dataset, "data_root": data_root, "protocol": protocol, "eval_split": eval_split}
-        asked = {"labels": labels, "background": background, "alarm": alarm, "positive": positive}
+        asked: dict[str, Any] = {"labels": labels, "background": background, "alarm": alarm, "positive": positive}
         evaluate_alarm(
             model, data, hours=hours, seed=seed, stride=stride, most_false=false_alarms, output_dir=output_dir, **asked
         )

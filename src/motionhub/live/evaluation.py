@@ -24,13 +24,15 @@ class Recording:
 
     Args:
         day: of what it is a part; days are fitted on or reported on as a whole.
-        start: second of the day.
+        unit: number of the hour, or of the recording; what the bootstrap draws.
+        start: second of the unit.
         sequence: keypoints.
-        intervals: start and end in seconds of the day, and name, of what happens.
-        seconds: of the day up to the next part, the time in which nobody is seen included.
+        intervals: start and end in seconds of the unit, and name, of what happens.
+        seconds: up to the next part, the time in which nobody is seen included.
     """
 
     day: str
+    unit: int
     start: float
     sequence: SkeletonSequence
     intervals: tuple[tuple[float, float, str], ...]
@@ -39,18 +41,17 @@ class Recording:
 
 @dataclass
 class Trace:
-    """The scores of one hour of a day.
+    """The scores of one hour of a day, or of one recording.
 
     Args:
-        day: its name.
-        hour: number within the day.
+        day, unit: see `Recording`.
         seconds: that were watched.
         events: start and end of what happened.
         steps: per score: person, begin, end, probabilities of the rule's labels.
     """
 
     day: str
-    hour: int
+    unit: int
     seconds: float = 0.0
     events: list[tuple[float, float]] = dataclasses.field(default_factory=list)
     steps: list[tuple[Any, float, float, np.ndarray]] = dataclasses.field(default_factory=list)
@@ -63,11 +64,11 @@ def generated_recordings(hours: float, seed: int = 0, **options: Any) -> Iterato
         held = None
         for episode in generate_day(length, seed=(seed, number), **options):
             if held is not None:
-                yield Recording(name, held.start, held.sequence, held.intervals, episode.start - held.start)
+                yield Recording(name, number, held.start, held.sequence, held.intervals, episode.start - held.start)
             held = episode
         if held is not None:
             rest = max(length * HOUR - held.start, held.sequence.duration)
-            yield Recording(name, held.start, held.sequence, held.intervals, rest)
+            yield Recording(name, number, held.start, held.sequence, held.intervals, rest)
 
 
 def labelled_recordings(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Iterator[Recording]:
@@ -88,7 +89,7 @@ def labelled_recordings(rows: Iterable[dict[str, Any]], names: Sequence[str]) ->
         ]
         subject = row.get("subject", -1)
         day = f"subject {subject}" if subject is not None and subject >= 0 else f"recording {number}"
-        yield Recording(day, 0.0, sequence, tuple(spans), sequence.duration)
+        yield Recording(day, number, 0.0, sequence, tuple(spans), sequence.duration)
 
 
 def traces_of(
@@ -98,37 +99,31 @@ def traces_of(
     positive: str,
     note: Callable[[str], None] = lambda text: None,
 ) -> list[Trace]:
-    """The scores of recordings, an entry for every hour of a day; of the keypoints nothing is kept.
+    """The scores of recordings, an entry for every unit; of the keypoints nothing is kept.
 
     Args:
         live: makes the stream of a recording.
         rule: whose labels are kept.
         positive: name of the intervals that should raise the alarm.
-        note: is told after each day.
+        note: is told after each unit.
 
     Raises:
         ValueError: no recording.
     """
     traces: dict[tuple[str, int], Trace] = {}
     for number, recording in enumerate(recordings):
-        hour = int(recording.start // HOUR)
-        if traces and (recording.day, hour) not in traces:
+        key = (recording.day, recording.unit)
+        if traces and key not in traces:
             last = next(reversed(traces.values()))
             note(f"{last.day}: {last.seconds / HOUR:.2f} h, {len(last.events)} x {positive}")
-        trace = traces.setdefault((recording.day, hour), Trace(recording.day, hour))
-        # Recordings of one day that begin at 0 follow each other.
-        shift = trace.seconds if recording.start == 0 and trace.steps else recording.start
+        trace = traces.setdefault(key, Trace(*key))
         trace.seconds += recording.seconds
-        trace.events += [
-            (start - recording.start + shift, end - recording.start + shift)
-            for start, end, name in recording.intervals
-            if name == positive
-        ]
+        trace.events += [(start, end) for start, end, name in recording.intervals if name == positive]
         stream = live(recording.sequence)
         columns = [stream.scorer.labels.index(label) for label in rule.above]
         for person, begin, end, probabilities in stream.score(recording.sequence):
             kept = np.full(len(columns), np.nan) if probabilities is None else probabilities[columns]
-            trace.steps.append(((number, person), shift + begin, shift + end, kept))
+            trace.steps.append(((number, person), recording.start + begin, recording.start + end, kept))
     if not traces:
         raise ValueError("There is no recording to evaluate.")
     return list(traces.values())
@@ -151,9 +146,9 @@ def with_threshold(rule: AlarmRule, threshold: float) -> AlarmRule:
 
 
 def counts_of(traces: Sequence[Trace], rule: AlarmRule, max_gap: float) -> list[AlarmCounts]:
-    """The counts of each hour."""
+    """The counts of each unit."""
     return [
-        counted(f"{each.day} {each.hour}", each.seconds / HOUR, alarms_of(each, rule, max_gap), each.events)
+        counted(f"{each.day} {each.unit}", each.seconds / HOUR, alarms_of(each, rule, max_gap), each.events)
         for each in traces
     ]
 
