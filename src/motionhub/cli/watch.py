@@ -158,8 +158,9 @@ def _summary(totals: dict[str, Any], opened: Any) -> list[str]:
     counts = ", ".join(f"{totals[name]} {name}" for name in ("frames", "people", "alarms"))
     lines = [f"in all, {totals['seconds']:.1f} s: {counts}"]
     for hour, labels in totals["hours"].items():
+        clock = "" if opened.seconds else f"{hour.replace('T', ' ')} h "  # of a recording it says when it was watched
         for label, entry in sorted(labels.items()):
-            lines.append(f"  {hour.replace('T', ' ')} h  {entry['count']:4d} x {label}, {entry['seconds']:.1f} s")
+            lines.append(f"  {clock}{entry['count']:4d} x {label}, {entry['seconds']:.1f} s")
     lines += [f"  {totals[name]} {text}" for name, text in _FAULTS.items() if totals[name]]
     if opened.video is not None and opened.video.reconnects:
         lines.append(f"  {opened.video.reconnects} times the stream was opened again")

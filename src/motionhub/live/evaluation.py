@@ -16,6 +16,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.025), 3).tolist())
 HOUR = 3600.0
+QUARTER = 0.25  # hours
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Recording:
 
     Args:
         day: of what it is a part; days are fitted on or reported on as a whole.
-        unit: number of the hour, or of the recording; what the bootstrap draws.
+        unit: number of the quarter of an hour, or of the recording; what the bootstrap draws.
         start: second of the unit.
         sequence: keypoints.
         intervals: start and end in seconds of the unit, and name, of what happens.
@@ -41,7 +42,7 @@ class Recording:
 
 @dataclass
 class Trace:
-    """The scores of one hour of a day, or of one recording.
+    """The scores of one unit.
 
     Args:
         day, unit: see `Recording`.
@@ -58,9 +59,9 @@ class Trace:
 
 
 def generated_recordings(hours: float, seed: int = 0, **options: Any) -> Iterator[Recording]:
-    """The episodes of `data.synthetic.days.generate_day`, an hour to a person and a camera."""
-    for number in range(int(np.ceil(hours - 1e-9))):
-        name, length = f"hour {number}", min(1.0, hours - number)
+    """The episodes of `data.synthetic.days.generate_day`, a quarter of an hour to a person and a camera."""
+    for number in range(int(np.ceil(hours / QUARTER - 1e-9))):
+        name, length = f"person {number}", min(QUARTER, hours - number * QUARTER)
         held = None
         for episode in generate_day(length, seed=(seed, number), **options):
             if held is not None:
@@ -207,9 +208,7 @@ def format_alarm_report(report: dict[str, Any]) -> str:
         delay = f"{each['median_delay_s']:.1f} (p90 {each['p90_delay_s']:.1f})"
         lines.append(f"  {name} {each['threshold']:<11.3g} {recall:>22s} {false:>24s} {delay:>18s}")
     each = report["fitted"]
-    lines.append(
-        f"  {each['events']} events in {each['hours']:.2f} h; intervals: 95 %, bootstrap over hours or recordings"
-    )
+    lines.append(f"  {each['events']} events in {each['hours']:.2f} h; 95 % intervals by a bootstrap over recordings")
     return "\n".join(lines)
 
 
