@@ -15,6 +15,7 @@ def evaluate_alarm(
     alarm: str | None,
     positive: str | None,
     hours: float,
+    falls_per_hour: float,
     seed: int,
     stride: int | None,
     most_false: float,
@@ -38,7 +39,7 @@ def evaluate_alarm(
     generated = data["dataset"] == "generated"
     wanted = positive or ("fall" if generated else next(iter(rule.above)))
     if generated:
-        recordings = evaluation.generated_recordings(hours, seed)
+        recordings = evaluation.generated_recordings(hours, seed, falls_per_hour=falls_per_hour)
     else:
         recordings = evaluation.labelled_recordings(*_rows(model_id(model), data, wanted))
 

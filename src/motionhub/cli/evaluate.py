@@ -39,6 +39,7 @@ def evaluate(
     alarm: Annotated[str | None, AlarmOption(metavar="RULE", help='Such as "fall down>0.6 for 0.5s"')] = None,
     positive: Annotated[str | None, AlarmOption(help="What should raise it; by default the label of the rule")] = None,
     hours: Annotated[float, AlarmOption(help="Of generated days")] = 2.0,
+    falls_per_hour: Annotated[float, AlarmOption(help="Of generated days")] = 10.0,
     seed: Annotated[int, AlarmOption(help="Of generated days")] = 0,
     stride: Annotated[int | None, AlarmOption(help="Frames from score to score; by default 0.2 s")] = None,
     false_alarms: Annotated[float, AlarmOption(help="An hour, that the fitted probability may have")] = 1.0,
@@ -52,9 +53,8 @@ def evaluate(
 
         data = {"dataset": dataset, "data_root": data_root, "protocol": protocol, "eval_split": eval_split}
         asked: dict[str, Any] = {"labels": labels, "background": background, "alarm": alarm, "positive": positive}
-        evaluate_alarm(
-            model, data, hours=hours, seed=seed, stride=stride, most_false=false_alarms, output_dir=output_dir, **asked
-        )
+        asked |= {"hours": hours, "falls_per_hour": falls_per_hour, "seed": seed, "stride": stride}
+        evaluate_alarm(model, data, most_false=false_alarms, output_dir=output_dir, **asked)
         return
     if alarm is not None or labels is not None:
         raise ValueError("--labels and --alarm are for --task alarm; add it.")

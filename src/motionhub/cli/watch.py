@@ -3,7 +3,9 @@
 import json
 import signal
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,9 +62,12 @@ def watch(
     from motionhub.live.watch import watch as run
     from motionhub.pipelines.skeleton_pipeline import dims_of
     from motionhub.poses.estimators import parse_option
+    from motionhub.visualization.canvas import need
 
     if privacy and pictures is not None:
         raise ValueError("--privacy stores no picture, and --pictures does; omit one of them.")
+    if pictures is not None:
+        need("PIL.Image")  # now, not at the first alarm
     rules = [AlarmRule.parse(text, seconds_of(cooldown, "--cooldown")) for text in alarm or ()]
     pipe = loaded(model)
     asked = {"background": background or (), "window": window}
@@ -88,9 +93,8 @@ def watch(
     outputs, as_json = _outputs(out, csv, webhook, mqtt), str(out) == "-"
     if not as_json:
         print(f"{source}: actions are known {live.delay_s:g} s after they begin", flush=True)
-    _terminate_as_interrupt()
     events = run(opened.frames, live, outputs, seconds=seconds, pictures=pictures, note=note)
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), _stopped_like_interrupted():
         for event in events:
             if not as_json and event.event != "update":
                 print(_line(event), flush=True)
@@ -122,14 +126,21 @@ class Stdout:
         return {}
 
 
-def _terminate_as_interrupt() -> None:
+@contextmanager
+def _stopped_like_interrupted() -> Iterator[None]:
     """A service that is stopped ends like Ctrl-C. Only the main thread may set it."""
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    with suppress(ValueError):
-        signal.signal(signal.SIGTERM, interrupt)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _line(event: Any) -> str:

@@ -478,7 +478,7 @@ class LiveEvents:
             likely = (
                 {} if probabilities is None else dict(zip(self.scorer.labels, probabilities.tolist(), strict=True))
             )
-            holds = probabilities is not None and all(likely[label] > above[label] for label in above)
+            holds = all(likely.get(label, 0.0) > above[label] for label in above)
             since = timer.update(person.track.number, self._now - new * self.hop, self._now, holds, still)
             if since is None:
                 continue

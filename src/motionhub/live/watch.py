@@ -164,9 +164,7 @@ def last_events(live: LiveEvents, outputs: Sequence[Output]) -> tuple[list[LiveE
 
 
 def _save_picture(image: Any, path: Path) -> None:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError('Pictures of alarms need Pillow: pip install "motionhub[viz]"') from None
+    from PIL import Image
+
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
