@@ -32,7 +32,8 @@ OPTIONS = {
     "--batch_size=64 --device=cpu --progress,--no-progress",
     "evaluate": "--model! --dataset! --data_root --protocol --eval_split=test --class_order=dataset --batch_size=64 "
     "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol "
-    "--task=actions --labels --background --alarm --positive --hours=2.0 --falls_per_hour=10.0 --seed=0 --stride --false_alarms=1.0",
+    "--task=actions --labels --background --alarm --positive --hours=2.0 --falls_per_hour=10.0 --seed=0 "
+    "--stride --false_alarms=1.0",
     "watch": "source! --model=tmor-small --labels --background --alarm --cooldown=20s --threshold=0.5 "
     "--min_duration=0.4 --min_coverage=0.5 --window --stride -o,--out --csv --webhook --mqtt --pictures --privacy "
     f"--estimator=auto --options --min_confidence=0.3 --attempts --seconds {READ}",
