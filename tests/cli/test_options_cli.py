@@ -36,7 +36,7 @@ OPTIONS = {
     "--stride --false_alarms=1.0",
     "watch": "source! --model=tmor-small --labels --background --alarm --cooldown=20s --threshold=0.5 "
     "--min_duration=0.4 --min_coverage=0.5 --window --stride -o,--out --csv --webhook --mqtt --pictures --privacy "
-    f"--estimator=auto --options --min_confidence=0.3 --attempts --seconds {READ}",
+    f"--estimator=auto --options --min_confidence=0.3 --attempts --seconds --up {READ}",
     "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",

@@ -145,6 +145,22 @@ def test_an_id_that_is_suddenly_elsewhere_is_another_person(stream):
     assert walking.totals()["ids_reused"] == 0
 
 
+def test_results_of_an_estimator_are_tracked_whatever_their_order(stream):
+    live = stream(layout=None)
+    for time in range(20):
+        two = [{"keypoints": person(place=place), "scores": np.ones(17)} for place in (0, 400)]
+        live.push(two[:: 1 if time % 2 else -1])
+    assert live.totals()["people"] == 2 and live.totals()["ids_reused"] == 0 and live.layout.name == "coco-17"
+
+
+def test_metres_without_an_axis_that_points_up_are_refused_where_it_matters(stream):
+    scorer = WrittenScorer()
+    stream(scorer=scorer, unit="metre")
+    scorer.pipe.feature_extractor.upright = True
+    assert 'such as up="y"' in error_of(stream, scorer=scorer, unit="metre")
+    stream(scorer=scorer, unit="metre", up="y")
+
+
 def test_an_id_twice_and_a_wrong_shape_are_errors(stream):
     live = stream()
     two = np.stack([person(), person(place=300)])

@@ -52,6 +52,7 @@ def watch(
     min_confidence: Annotated[float, VideoOption(help="Joints below are missing")] = 0.3,
     attempts: Annotated[int | None, VideoOption(help="To open a stream again; by default without end")] = None,
     seconds: Annotated[float | None, Option(help="Stop after this time")] = None,
+    up: Annotated[str | None, Option(help="Axis that points up in JSON lines in metres, such as y")] = None,
     metadata: dict[str, Any],
 ) -> int:
     """Report actions and raise alarms while they happen; Ctrl-C ends with the totals."""
@@ -77,7 +78,7 @@ def watch(
     opened = open_source(
         source,
         num_dims=dims_of(pipe.feature_extractor),
-        metadata=metadata,
+        metadata={**metadata, "up": up},
         estimator=estimator,
         estimator_options=dict(map(parse_option, options or ())),
         min_confidence=min_confidence,

@@ -160,6 +160,10 @@ class LiveEvents:
         self.scorer = scorer_of(model, labels, background=background, window=window, multi_label=multi_label)
         self.fps, self.layout, self.unit, self.image_size = float(fps), layout and get_layout(layout), unit, image_size
         self.up = up or ("-y" if unit == "pixel" else None)
+        if self.up is None and getattr(self.scorer.pipe.feature_extractor, "upright", False):
+            raise ValueError(
+                f'Keypoints in {unit}s need the axis that points up, such as up="y", to tell lying people.'
+            )
         self.stride = max(round(fps / 5), 1) if stride is None else stride
         self.window, self.hop = self.scorer.seconds, self.stride / fps
         nothing = len(self.scorer.labels) if self.scorer.exclusive else None  # the column of "none of these"
@@ -274,16 +278,17 @@ class LiveEvents:
         return {"seconds": round(self._now, 3), **self._totals.to_dict(), "alarms_in_cooldown": suppressed}
 
     def _keypoints(self, frame: Any) -> tuple[np.ndarray, Sequence[int] | None]:
-        ids = None
+        ids: Sequence[int] | None = None
         if not isinstance(frame, np.ndarray) and is_frame_result(frame):
-            facts = {"layout": self.layout, "image_size": self.image_size}
-            frame = from_results([frame], fps=self.fps, **facts)
+            frame = from_results([frame], fps=self.fps, layout=self.layout, image_size=self.image_size)
         if isinstance(frame, SkeletonSequence):
             if frame.num_frames != 1:
                 raise ValueError(f"push takes one frame, got a sequence of {frame.num_frames}; push them one by one.")
             self.layout, self.unit = frame.layout, frame.unit
             self.up, self.image_size = frame.up or self.up, frame.image_size or self.image_size
-            ids, frame = frame.track_ids if frame.num_people else None, frame.keypoints[:, 0]
+            # 0, 1, 2 ... is the order of the detections where nobody has tracked them.
+            ids = None if frame.track_ids == tuple(range(frame.num_people)) else frame.track_ids
+            frame = frame.keypoints[:, 0]
         if self.layout is None:
             raise ValueError('Keypoints in an array need their layout: LiveEvents(..., layout="coco-17").')
         points = np.asarray(frame, np.float32)

@@ -11,7 +11,7 @@ from motionhub.data.video.reader import Video, is_video, open_video
 from motionhub.live.events import LiveEvent, LiveEvents
 from motionhub.live.outputs import Output
 from motionhub.live.sources import LiveFrame, LiveVideo, frames_of_lines, frames_of_sequence, frames_of_video
-from motionhub.pipelines.skeleton_pipeline import as_sequence
+from motionhub.pipelines.skeleton_pipeline import FACTS, as_sequence
 from motionhub.poses.estimators import get_estimator
 
 
@@ -51,7 +51,7 @@ def open_source(
         source: "-" for `lines` of JSON, the number of a camera, an address such as rtsp://, a video, a folder of
             images, or a file of keypoints.
         num_dims: of the model; 3 takes metres of an estimator that lifts.
-        metadata: `layout`, `fps`, `unit` and `image_size` that the source lacks.
+        metadata: `layout`, `fps`, `unit`, `image_size` and, of lines, `up` that the source lacks.
         estimator, estimator_options, min_confidence: of videos, see `poses.extraction.extract_clip`.
         attempts: consecutive failures to open a live video again after which it ends; None: never.
         privacy: True: an estimator that reports to its maker is refused, and no frame keeps its image.
@@ -70,7 +70,7 @@ def open_source(
             "as rtsp://..., or - for JSON lines."
         )
     if not live and not is_video(source):
-        sequence = as_sequence(source, **metadata)
+        sequence = as_sequence(source, **{name: metadata[name] for name in FACTS})
         facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
         return Source(frames_of_sequence(sequence), facts, sequence.duration)
     with warnings.catch_warnings():
@@ -102,7 +102,7 @@ def _lines(lines: Iterable[str], metadata: Mapping[str, Any]) -> Source:
         if metadata[name] is None:
             raise ValueError(f"JSON lines state no {name}; give it: --{name} {'coco-17' if name == 'layout' else 30}")
     unit = metadata["unit"] or "pixel"
-    facts = {**metadata, "unit": unit, "up": "-y" if unit == "pixel" else None}
+    facts = {**metadata, "unit": unit, "up": metadata.get("up") or ("-y" if unit == "pixel" else None)}
     return Source(frames_of_lines(lines, metadata["fps"]), facts)
 
 
