@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
     from motionhub.live.alarms import AlarmRule as AlarmRule
-    from motionhub.live.events import LiveEvent as LiveEvent
+    from motionhub.live.event import LiveEvent as LiveEvent
     from motionhub.live.events import LiveEvents as LiveEvents
     from motionhub.metrics.classification import classification_report as classification_report
     from motionhub.metrics.classification import format_report as format_report
@@ -222,7 +222,8 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.hub.push": ("draw_layout", "push"),
     "motionhub.intervals.table": ("summarise_intervals", "write_intervals"),
     "motionhub.live.alarms": ("AlarmRule",),
-    "motionhub.live.events": ("LiveEvent", "LiveEvents"),
+    "motionhub.live.event": ("LiveEvent",),
+    "motionhub.live.events": ("LiveEvents",),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
     "motionhub.metrics.segmentation": ("format_segmentation_report",),
     "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from motionhub.data.video.reader import Video, is_video, open_video
-from motionhub.live.events import LiveEvent, LiveEvents
+from motionhub.live.event import LiveEvent
+from motionhub.live.events import LiveEvents
 from motionhub.live.outputs import Output
 from motionhub.live.sources import LiveFrame, LiveVideo, frames_of_lines, frames_of_sequence, frames_of_video
 from motionhub.pipelines.skeleton_pipeline import FACTS, as_sequence
