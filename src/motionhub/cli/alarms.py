@@ -33,7 +33,7 @@ def evaluate_alarm(
     rule, pipe = AlarmRule.parse(alarm), loaded(model)
     if rule.inactive or not rule.above:
         raise ValueError("inactivity has no probability to fit; evaluate a rule of labels.")
-    asked = {"labels": labels, "background": background or ()}
+    asked: dict[str, Any] = {"labels": labels, "background": background or ()}
     scorer = scorer_of(pipe, **asked)
     rule.check(scorer.labels, scorer.exclusive)
     generated = data["dataset"] == "generated"

@@ -71,7 +71,7 @@ def watch(
         need("PIL.Image")  # now, not at the first alarm
     rules = [AlarmRule.parse(text, seconds_of(cooldown, "--cooldown")) for text in alarm or ()]
     pipe = loaded(model)
-    asked = {"background": background or (), "window": window}
+    asked: dict[str, Any] = {"background": background or (), "window": window}
     scorer = scorer_of(pipe, labels, **asked)
     for rule in rules:
         rule.check(scorer.labels, scorer.exclusive)
@@ -89,8 +89,8 @@ def watch(
     )
     for rule in rules:
         rule.check(scorer.labels, scorer.exclusive, opened.seconds if seconds is None else seconds)
-    limits = {"threshold": threshold, "min_duration": min_duration, "min_coverage": min_coverage, "stride": stride}
-    live = LiveEvents(pipe, labels, alarms=rules, **asked, **limits, **opened.facts)
+    asked |= {"threshold": threshold, "min_duration": min_duration, "min_coverage": min_coverage, "stride": stride}
+    live = LiveEvents(pipe, labels, alarms=rules, **asked, **opened.facts)
     outputs, as_json = _outputs(out, csv, webhook, mqtt), str(out) == "-"
     if not as_json:
         print(f"{source}: actions are known {live.delay_s:g} s after they begin", flush=True)

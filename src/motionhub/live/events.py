@@ -197,8 +197,8 @@ class LiveEvents:
 
     def _scored(self, waiting: list[Any]) -> Iterator[tuple[int, float, float, np.ndarray | None]]:
         scores = iter(self._scores([window for *_, window in waiting if window is not None]))
-        for *step, window in waiting:
-            yield (*step, None if window is None else next(scores))
+        for number, begin, end, window in waiting:
+            yield number, begin, end, None if window is None else next(scores)
 
     def _receive(self, points: np.ndarray, time: float | None, ids: Sequence[int] | None) -> list[LiveEvent]:
         """Moves the clock and the people; the events of those who have gone."""

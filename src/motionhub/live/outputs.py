@@ -149,7 +149,7 @@ def webhook(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RET
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect is an error: an address in the house must not send events elsewhere."""
 
-    def redirect_request(self, *arguments: Any) -> None:
+    def redirect_request(self, *arguments: Any, **named: Any) -> None:
         return None
 
 

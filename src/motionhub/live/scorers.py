@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -64,7 +65,10 @@ def scorer_of(
     pipe = loaded(model) if isinstance(model, str | os.PathLike) else model
     if isinstance(pipe, ZeroShotPipeline):
         return _ZeroShotScorer(pipe, labels, background, window, multi_label)
-    kinds = {ActionSegmentationPipeline: _FrameScorer, ActionClassificationPipeline: _ClipScorer}
+    kinds: dict[type, type[_ModelScorer]] = {
+        ActionSegmentationPipeline: _FrameScorer,
+        ActionClassificationPipeline: _ClipScorer,
+    }
     kind = kinds.get(type(pipe))
     if kind is None:
         raise ValueError(
@@ -112,7 +116,7 @@ class _ZeroShotScorer:
         return np.stack([_of_the_middle(each["scores"])[: len(self.labels)] for each in found])
 
 
-class _ModelScorer:
+class _ModelScorer(ABC):
     def __init__(self, pipe: Any, labels: Any, window: float | None) -> None:
         names = [str(name) for _, name in sorted(pipe.model.config.id2label.items())]
         chosen = names if labels is None else list(checked_labels(labels))
@@ -123,6 +127,9 @@ class _ModelScorer:
         self.pipe, self._columns = pipe, [names.index(label) for label in chosen if label != "background"]
         self.labels, self.seconds = [names[column] for column in self._columns], float(window or WINDOW)
         self.exclusive = pipe.model.config.problem_type in (None, "single_label_classification")
+
+    @abstractmethod
+    def __call__(self, windows: Sequence[SkeletonSequence]) -> np.ndarray: ...
 
 
 class _FrameScorer(_ModelScorer):

@@ -118,7 +118,8 @@ class LiveVideo:
             self._open_again()
 
     def _run(self) -> Iterator[tuple[VideoFrame, int]]:
-        newest, failed = Newest(), []
+        newest = Newest()
+        failed: list[Exception] = []
 
         def read(video: Video) -> None:
             try:
@@ -238,7 +239,8 @@ def people_of(message: Mapping[str, Any]) -> tuple[np.ndarray, list[int] | None,
     people = message.get("people") if isinstance(message, Mapping) else None
     if not isinstance(people, list):
         raise ValueError('expected {"time": SECONDS, "people": [{"id": 0, "keypoints": [[x, y], ...]}]}')
-    rows, ids = [], []
+    rows: list[Any] = []
+    ids: list[Any] = []
     for person in people:
         points = person.get("keypoints") if isinstance(person, Mapping) else None
         if not isinstance(points, list) or not points:

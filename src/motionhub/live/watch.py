@@ -13,7 +13,7 @@ from motionhub.live.events import LiveEvents
 from motionhub.live.outputs import Output
 from motionhub.live.sources import LiveFrame, LiveVideo, frames_of_lines, frames_of_sequence, frames_of_video
 from motionhub.pipelines.skeleton_pipeline import FACTS, as_sequence
-from motionhub.poses.estimators import get_estimator
+from motionhub.poses.estimators import Estimator, get_estimator
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,31 @@ def open_source(
         sequence = as_sequence(source, **{name: metadata[name] for name in FACTS})
         facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
         return Source(frames_of_sequence(sequence), facts, sequence.duration)
+    found = _finder(estimator, estimator_options, privacy)
+    stream = LiveVideo(lambda: _opened(source, metadata["fps"]), note, attempts) if live else None
+    video = _opened(source, metadata["fps"]) if stream is None else stream.video
+    return _filmed(video, stream, found, min_confidence, world=num_dims == 3, privacy=privacy)
+
+
+def _finder(estimator: str, options: Mapping[str, Any] | None, privacy: bool) -> Estimator:
+    """The pose estimator. Raises ValueError under `privacy` for one that reports to its maker."""
     with warnings.catch_warnings():
         if privacy:  # MediaPipe's newer releases report their use
             warnings.filterwarnings("error", message=".*reports its use")
         try:
-            finder = get_estimator(estimator, estimator_options)
+            return get_estimator(estimator, options)
         except UserWarning as told:
             raise ValueError(f"--privacy: {told}") from None
-    stream = LiveVideo(lambda: _opened(source, metadata["fps"]), note, attempts) if live else None
-    video = _opened(source, metadata["fps"]) if stream is None else stream.video
+
+
+def _filmed(
+    video: Video, stream: LiveVideo | None, finder: Estimator, min_confidence: float, *, world: bool, privacy: bool
+) -> Source:
+    """The people of a video, or of a stream that is opened again when it stops."""
     finder.start(video)
     pairs = ((frame, 0) for frame in video.frames()) if stream is None else stream.frames()
-    world = num_dims == 3
     frames = frames_of_video(pairs, finder, min_confidence, world)
-    facts = {"fps": video.fps, "layout": finder.layout, "image_size": None if world else video.size}
+    facts: dict[str, Any] = {"fps": video.fps, "layout": finder.layout, "image_size": None if world else video.size}
     facts |= {"unit": "metre" if world else "pixel", "up": "y" if world else "-y"}
     seconds = None if video.num_frames is None else video.num_frames / video.fps
     return Source(map(_without_image, frames) if privacy else frames, facts, seconds, stream)

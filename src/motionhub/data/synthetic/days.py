@@ -1,7 +1,8 @@
 """A day of one person before a camera, made while it is read, with falls and with what is easily mistaken for one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -141,8 +142,8 @@ def _episode(
     layout: str,
 ) -> Episode:
     motions = [(DAY_MOTIONS[name], speed * float(chance.uniform(0.85, 1.15))) for name, speed in named]
-    seen = Scene(**{**vars(scene), "heading": float(chance.uniform(0, 360))})
-    how = {"body": body, "scene": seen, "style": float(chance.uniform(0.9, 1.1)), "pause": 0.5}
+    seen = replace(scene, heading=float(chance.uniform(0, 360)))
+    how: dict[str, Any] = {"body": body, "scene": seen, "style": float(chance.uniform(0.9, 1.1)), "pause": 0.5}
     sequence, spans = compose_motions(motions, seed=chance, fps=fps, layout=layout, **how)
     times = [(start + first / fps, start + last / fps) for first, last in spans]
     return Episode(start, kind, sequence, tuple((*span, name) for span, (name, _) in zip(times, named, strict=True)))

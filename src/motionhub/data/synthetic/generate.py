@@ -6,6 +6,7 @@ the left side of a person who faces the camera has the smaller x (drawn with x t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -167,7 +168,7 @@ def compose(
     if not actions or isinstance(actions, str):
         raise ValueError(f"compose expects a list of at least one action of {list(ACTIONS)}, got {actions!r}.")
     motions = [(_motion(action), speed) for action in actions]
-    how = {"body": body, "scene": scene, "style": style, "pause": pause, "fps": fps, "layout": layout}
+    how: dict[str, Any] = {"body": body, "scene": scene, "style": style, "pause": pause, "fps": fps, "layout": layout}
     sequence, spans = compose_motions(motions, seed=seed, **how)
     labels = np.full(sequence.num_frames, BACKGROUND)
     for action, (start, end) in zip(actions, spans, strict=True):
