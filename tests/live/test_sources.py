@@ -146,5 +146,9 @@ def test_people_of_a_video_in_metres_keep_their_numbers():
         by_id = dict(zip(frame.ids, frame.keypoints, strict=True))
         near = by_id[1]  # the first frame shows the far one first
         assert near[1].tolist() == [1, -1, -1] and np.isnan(near[0]).all()
+    pixels_only = [[PersonInFrame(pixels, np.full(33, 0.9), np.zeros(4))]]
+    assert "mediapipe lifts" in error_of(
+        lambda: list(frames_of_video(videos, lambda _: pixels_only[0], 0.3, world=True))
+    )
     flat = list(frames_of_video(videos, estimator, min_confidence=0.3, world=False))
     assert flat[0].ids is None and flat[0].keypoints.shape == (2, 33, 2)
