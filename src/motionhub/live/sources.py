@@ -170,9 +170,7 @@ def frames_of_video(
             yield LiveFrame(pixels, frame.time, image=frame.image, dropped=dropped)
             continue
         if any(each.world is None for each in people):
-            raise ValueError(
-                "The model takes metres, and this estimator gives pixels only: --estimator mediapipe lifts."
-            )
+            raise ValueError("The model takes metres, and this estimator gives pixels: --estimator mediapipe lifts.")
         numbers = tracker(pixels, count)
         metres = [np.asarray(each.world) * [1, -1, -1] for each in people]
         points = _stacked(
