@@ -153,7 +153,8 @@ class AlarmTimer:
     """
 
     def __init__(self, rule: AlarmRule, max_gap: float = 0.0) -> None:
-        self.rule, self.max_gap, self.suppressed = rule, max_gap, 0
+        self.rule, self.suppressed = rule, 0
+        self.max_gap = max_gap if rule.above else 0.0  # any movement ends inactivity
         self._people: dict[Hashable, _Held] = {}
         self._last = -math.inf
 

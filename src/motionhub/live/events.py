@@ -444,8 +444,10 @@ class LiveEvents:
             likely = (
                 {} if probabilities is None else dict(zip(self.scorer.labels, probabilities.tolist(), strict=True))
             )
-            holds = all(likely.get(label, 0.0) > above[label] for label in above)
-            since = timer.update(person.track.number, self._now - new * self.hop, self._now, holds, still)
+            begin, holds = self._now - new * self.hop, all(likely.get(label, 0.0) > above[label] for label in above)
+            if not above:  # it holds since the last movement, which ends it
+                begin, holds = self._now - still, still >= new * self.hop - 1e-6
+            since = timer.update(person.track.number, begin, self._now, holds, still)
             if since is None:
                 continue
             self._totals.alarms += 1
