@@ -134,7 +134,7 @@ def seconds_of(text: str | float, name: str) -> float:
 
 @dataclass
 class _Held:
-    """Since when a rule holds for a person, until when it held last, and whether its alarm was raised."""
+    """From and until which second a rule holds for a person, and whether its alarm was raised."""
 
     since: float
     until: float

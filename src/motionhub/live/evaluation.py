@@ -106,7 +106,7 @@ def traces_of(
         live: makes the stream of a recording.
         rule: whose labels are kept.
         positive: name of the intervals that should raise the alarm.
-        note: is told after each unit.
+        note: gets a line after each unit.
 
     Raises:
         ValueError: no recording.

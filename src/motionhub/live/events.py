@@ -1,4 +1,4 @@
-"""Events of a stream of keypoints: who does what, since when, while it happens, and alarms.
+"""Events of a stream of keypoints: who does what, from its start on, while it happens, and alarms.
 
 Every `stride` frames a model scores the last seconds of each person. A score describes the middle of its window, so
 that an event is known half a window, and a stride, after it began. All buffers have a fixed size.

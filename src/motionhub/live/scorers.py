@@ -159,7 +159,7 @@ def _of_the_middle(scores: list[dict[str, Any]]) -> np.ndarray:
 
 
 def _quietly(pipe: Any, windows: list[SkeletonSequence], **options: Any) -> list[Any]:
-    """The results of windows; what is unusual about one would be told five times a second."""
+    """The results of windows; a warning about one would come five times a second."""
     checks, pipe.checks = pipe.checks, False
     try:
         with warnings.catch_warnings():

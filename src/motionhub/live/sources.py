@@ -84,7 +84,7 @@ class LiveVideo:
 
     Args:
         opened: opens the video.
-        note: is told in a sentence when the stream stops and comes back.
+        note: gets a sentence when the stream stops and comes back.
         attempts: consecutive failures to open it after which it ends with the error; None: never.
         wait: sleeps for seconds.
         stalled: seconds without a frame that count as a stop.

@@ -10,7 +10,7 @@ JUMP, JUMP_GROWTH = 0.4, 0.2  # body diagonals from one frame to the next, and f
 
 
 class Track:
-    """Places of a person's joints by frame slot, since when the person is seen, and since when still.
+    """Places of a person's joints by frame slot, and from which second on the person is seen, and still.
 
     Args:
         number: unlike any other person's of the stream.

@@ -56,7 +56,7 @@ def open_source(
         estimator, estimator_options, min_confidence: of videos, see `poses.extraction.extract_clip`.
         attempts: consecutive failures to open a live video again after which it ends; None: never.
         privacy: True: an estimator that reports to its maker is refused, and no frame keeps its image.
-        note: is told when a live video stops and comes back.
+        note: gets a sentence when a live video stops and comes back.
 
     Raises:
         ValueError: there is no such source, or it lacks metadata.
