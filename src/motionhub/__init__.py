@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from motionhub.data.formats.movement import to_movement as to_movement
     from motionhub.data.formats.results import from_results as from_results
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
+    from motionhub.data.synthetic.days import generate_day as generate_day
     from motionhub.data.synthetic.generate import Scene as Scene
     from motionhub.data.synthetic.generate import compose as compose
     from motionhub.data.synthetic.generate import generate as generate
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
     from motionhub.kinematics.deviations import deviations as deviations
     from motionhub.kinematics.measurements import measure as measure
     from motionhub.kinematics.repetitions import repetitions as repetitions
+    from motionhub.live.alarms import AlarmRule as AlarmRule
+    from motionhub.live.event import LiveEvent as LiveEvent
+    from motionhub.live.events import LiveEvents as LiveEvents
     from motionhub.metrics.classification import classification_report as classification_report
     from motionhub.metrics.classification import format_report as format_report
     from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
@@ -192,6 +196,7 @@ if TYPE_CHECKING:
     from motionhub.visualization.animate import animate_side_by_side as animate_side_by_side
     from motionhub.visualization.draw import draw_frame as draw_frame
     from motionhub.visualization.draw import skeleton_strip as skeleton_strip
+    from motionhub.visualization.plots import plot_alarm_curve as plot_alarm_curve
     from motionhub.visualization.plots import plot_attention as plot_attention
     from motionhub.visualization.plots import plot_dependencies as plot_dependencies
     from motionhub.visualization.plots import plot_ribbon as plot_ribbon
@@ -218,6 +223,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.data.formats.movement": ("from_movement", "to_movement"),
     "motionhub.data.formats.results": ("from_results",),
     "motionhub.data.synthetic.dataset": ("generate_dataset",),
+    "motionhub.data.synthetic.days": ("generate_day",),
     "motionhub.data.synthetic.generate": ("Scene", "compose", "generate"),
     "motionhub.data.video.clips": ("VideoDataset", "VideoSegments", "collate_videos", "read_video_list"),
     "motionhub.data.video.reader": ("open_video",),
@@ -231,6 +237,9 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.kinematics.deviations": ("deviations",),
     "motionhub.kinematics.measurements": ("measure",),
     "motionhub.kinematics.repetitions": ("repetitions",),
+    "motionhub.live.alarms": ("AlarmRule",),
+    "motionhub.live.event": ("LiveEvent",),
+    "motionhub.live.events": ("LiveEvents",),
     "motionhub.metrics.classification": ("classification_report", "format_report"),
     "motionhub.metrics.segmentation": ("format_segmentation_report",),
     "motionhub.models.agcn": ("AgcnConfig", "AgcnForActionClassification", "AgcnForActionSegmentation", "AgcnModel"),
@@ -329,7 +338,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.training.trainer": ("train",),
     "motionhub.visualization.animate": ("animate", "animate_side_by_side"),
     "motionhub.visualization.draw": ("draw_frame", "skeleton_strip"),
-    "motionhub.visualization.plots": ("plot_attention", "plot_dependencies", "plot_ribbon"),
+    "motionhub.visualization.plots": ("plot_alarm_curve", "plot_attention", "plot_dependencies", "plot_ribbon"),
 }
 _HOMES = {name: home for home, names in _NAMES_BY_HOME.items() for name in names}
 

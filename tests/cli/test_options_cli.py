@@ -37,7 +37,12 @@ OPTIONS = {
     "features": "dataset! --out! --text --text_of=both --phrasings=4 --encoder --videos --video_tower --chunk_rows "
     "--batch_size=64 --device=cpu --progress,--no-progress",
     "evaluate": "--model! --dataset! --data_root --protocol --eval_split=test --class_order=dataset --batch_size=64 "
-    "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol",
+    "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol "
+    "--task=actions --labels --background --alarm --positive --hours=2.0 --falls_per_hour=10.0 --seed=0 "
+    "--stride --false_alarms=1.0",
+    "watch": "source! --model=tmor-small --labels --background --alarm --cooldown=20s --threshold=0.5 "
+    "--min_duration=0.4 --min_coverage=0.5 --window --stride -o,--out --csv --webhook --mqtt --pictures --privacy "
+    f"--estimator=auto --options --min_confidence=0.3 --attempts --seconds --up {READ}",
     "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 --window=2.0 --hop=1.0 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
     "map": "index! -o,--output! --method=pca",

@@ -109,6 +109,20 @@ def test_intervals_of_a_stream_equal_those_of_the_whole(options, chunk):
     np.testing.assert_allclose([each.score for each in found], [each.score for each in expected], atol=1e-12)
 
 
+def test_intervals_under_way_are_those_that_an_end_of_the_stream_would_return():
+    noise = np.random.default_rng(1).random((150, 2))
+    rule = DecodingRule(threshold=0.7, low_threshold=0.4, max_gap=0.15, min_duration=0.2, exclusive=True)
+    online, seen = OnlineIntervals(rule, fps=20), 0
+    for end in range(1, 150):
+        online.add(noise[end - 1 : end])
+        ended = OnlineIntervals(rule, fps=20)
+        ended.add(noise[:end])
+        under_way = online.under_way()
+        assert under_way == ended.finish()
+        seen += len(under_way)
+    assert seen > 20
+
+
 def test_an_interval_comes_out_when_its_gap_is_over_not_later():
     online = OnlineIntervals(DecodingRule(max_gap=0.2), fps=10)
     scores = [0.9, 0.9, 0.1, 0.1, 0.1, 0.1]

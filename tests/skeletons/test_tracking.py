@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from motionhub.skeletons.tracking import stack_people, track_people
+from motionhub.skeletons.tracking import PeopleTracker, stack_people, track_people
 
 
 STICK = np.array(
@@ -122,3 +122,21 @@ def test_people_of_one_joint_are_followed_to_the_nearest():
     numbers = np.stack(track_people(frames))
     by_person = np.stack([row[np.argsort(order)] for row, order in zip(numbers, orders, strict=True)])
     assert (by_person == by_person[0]).all() and len({*by_person[0]}) == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frame_by_frame_people_have_the_numbers_of_all_frames_at_once(seed):
+    frames, _ = detections_of(three_crossing_people(seed), seed, missing=0.2)
+    tracker = PeopleTracker(max_gap=10)
+    for found, expected in zip(map(tracker, frames), track_people(frames, max_gap=10), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_frames_that_were_left_out_count_as_a_gap():
+    person = three_crossing_people(0)[:1]
+    near, far = PeopleTracker(max_gap=10), PeopleTracker(max_gap=10)
+    assert near(person[:, 0], 0) == far(person[:, 0], 0) == [0]
+    assert near(person[:, 1], 11) == [0]
+    assert far(person[:, 1], 12) == [1]
+    with pytest.raises(ValueError, match="above 12, got 12"):
+        far(person[:, 2], 12)

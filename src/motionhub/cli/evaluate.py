@@ -12,6 +12,7 @@ from motionhub.cli.options import BatchSize, Fusion, Second, SecondWeight, model
 from motionhub.cli.report import optional_images
 
 
+AlarmOption = partial(Option, rich_help_panel="Alarms on labelled days")
 FrameOption = partial(Option, rich_help_panel="Models that label every frame")
 _CONVENTION = "Ties in frame mAP: as scikit-learn (default), or ms-tct, the official code of TSU and Charades"
 _EVENTS = "Matching of intervals in event mAP: as activitynet (default), or pku-mmd, as its official code"
@@ -32,8 +33,31 @@ def evaluate(
     fusion: Fusion = "logits",
     convention: Annotated[Literal["scikit-learn", "ms-tct"] | None, FrameOption(help=_CONVENTION)] = None,
     event_protocol: Annotated[Literal["activitynet", "pku-mmd"] | None, FrameOption(help=_EVENTS)] = None,
+    task: Annotated[Literal["actions", "alarm"], AlarmOption(help="alarm: recall, false alarms")] = "actions",
+    labels: Annotated[str | None, AlarmOption(metavar="A,B,C", help="Of a zero-shot model")] = None,
+    background: Annotated[str | None, AlarmOption(metavar="A,B", help="Labels without events")] = None,
+    alarm: Annotated[str | None, AlarmOption(metavar="RULE", help='Such as "fall down>0.6 for 0.5s"')] = None,
+    positive: Annotated[str | None, AlarmOption(help="What should raise it; by default the label of the rule")] = None,
+    hours: Annotated[float, AlarmOption(help="Of generated days")] = 2.0,
+    falls_per_hour: Annotated[float, AlarmOption(help="Of generated days")] = 10.0,
+    seed: Annotated[int, AlarmOption(help="Of generated days")] = 0,
+    stride: Annotated[int | None, AlarmOption(help="Frames from score to score; by default 0.2 s")] = None,
+    false_alarms: Annotated[float, AlarmOption(help="An hour, that the fitted probability may have")] = 1.0,
 ) -> None:
-    """Score a classifier on a split, with tables and images."""
+    """Score a classifier on a split, or an alarm on labelled days, with tables and images.
+
+    --task alarm takes --dataset generated, or any dataset with labels per frame.
+    """
+    if task == "alarm":
+        from motionhub.cli.alarms import evaluate_alarm
+
+        data = {"dataset": dataset, "data_root": data_root, "protocol": protocol, "eval_split": eval_split}
+        asked: dict[str, Any] = {"labels": labels, "background": background, "alarm": alarm, "positive": positive}
+        asked |= {"hours": hours, "falls_per_hour": falls_per_hour, "seed": seed, "stride": stride}
+        evaluate_alarm(model, data, most_false=false_alarms, output_dir=output_dir, **asked)
+        return
+    if alarm is not None or labels is not None:
+        raise ValueError("--labels and --alarm are for --task alarm; add it.")
     from motionhub.training.arguments import RunArguments
     from motionhub.training.tasks.segmentation import is_segmentation_model
 

@@ -33,13 +33,14 @@ from motionhub.cli.report import handle_cli_errors
 from motionhub.cli.search import index, map_, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
+from motionhub.cli.watch import watch
 from motionhub.version import __version__
 
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
     "Skeleton files and videos": (info, convert, poses, refine, cut),
-    "Actions": (predict, segment),
+    "Actions": (predict, segment, watch),
     "Measurements": (measure, repetitions, compare, quality),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),

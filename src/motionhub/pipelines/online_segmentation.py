@@ -172,6 +172,19 @@ class OnlineIntervals:
         self.frames = 0
         return _sorted(found)
 
+    def under_way(self) -> list[FrameInterval]:
+        """The intervals that are not final yet: those that `finish` would return now."""
+        found = []
+        for label in {*self._runs, *self._held}:
+            run, held = self._runs.get(label), self._held.get(label)
+            if run is not None and run.peak >= self.rule.threshold:
+                if held is None or self._seconds(held.end, run.start) > self.rule.max_gap + 1e-9:
+                    held = run
+                else:
+                    held = _joined(held, run)
+            found += [] if held is None else self._made(label, held)
+        return _sorted(found)
+
     def _frame(self, row: np.ndarray) -> Iterator[FrameInterval]:
         best = int(row.argmax())
         for label, probability in enumerate(row.tolist()):
@@ -201,7 +214,7 @@ class OnlineIntervals:
                 held.gap += run.total
             return
         if held is not None and self._seconds(held.end, run.start) <= self.rule.max_gap + 1e-9:
-            run = _Piece(held.start, run.end, held.total + held.gap + run.total, max(held.peak, run.peak))
+            run = _joined(held, run)
         elif held is not None:
             yield from self._made(label, held)
         self._held[label] = run
@@ -213,6 +226,10 @@ class OnlineIntervals:
 
     def _seconds(self, start: int, end: int) -> float:
         return end / self.fps - start / self.fps
+
+
+def _joined(held: _Piece, run: _Piece) -> _Piece:
+    return _Piece(held.start, run.end, held.total + held.gap + run.total, max(held.peak, run.peak))
 
 
 def _sorted(found: Iterable[FrameInterval]) -> list[FrameInterval]:

@@ -80,6 +80,8 @@ class SkeletonPipeline(Pipeline):
         ValueError: the input is none of the above, or its file cannot be read.
     """
 
+    # False leaves out the warnings of likely mistakes in an input, which cost as much as a small model.
+    checks = True
     _load_processor = False
     _load_tokenizer = False
     _load_image_processor = False
@@ -119,7 +121,8 @@ class SkeletonPipeline(Pipeline):
     def preprocess(self, item: Any, *, per_person: bool = True, **options: Any) -> Clip:
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **take(options, *FACTS))
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        warn_of_findings(sequence, name)
+        if self.checks:
+            warn_of_findings(sequence, name)
         if self.needs_motion and sequence.num_frames == 1:
             warnings.warn(f"{name}: one frame holds no motion, so the answer is about a pose.", stacklevel=2)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]

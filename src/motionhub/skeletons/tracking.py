@@ -131,12 +131,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
     floor = _WIDE * _reach(frames) if np.shape(frames[0])[1] == 1 else 0.0  # one joint has no size of its own
     frame, run = 0, _FIRST_RUN
     while frame < len(frames):
-        here = frame - people.frame <= max_gap + 1
-        here &= (people.size > 0) | (people.frame == frame - 1)  # a body that shows one joint has no size
-        if not here.all():
-            people.keep(np.flatnonzero(here))
-        if len(people) > _MOST_REMEMBERED:
-            people.keep(np.sort(np.argsort(people.frame, kind="stable")[-_MOST_REMEMBERED:]))
+        _forget(people, frame, max_gap)
         length = _alone(people, frames, frame, run)
         if length:  # most recordings show one person most of the time
             for each in numbers[frame : frame + length]:
@@ -144,19 +139,68 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
             run = min(2 * run, _LONGEST_RUN) if length == run else _FIRST_RUN
             frame += length
             continue
-        detections = np.asarray(frames[frame], dtype=np.float64)
-        seen = np.flatnonzero(~np.isnan(detections).any(axis=-1).all(axis=-1))
-        rows, found = _assigned(people, detections[seen], frame)
-        if len(rows):
-            people.see(rows, frame, detections[seen[found]])
-            numbers[frame][seen[found]] = people.index[rows]
-        new = np.delete(seen, found)
-        if len(new):
-            numbers[frame][new] = np.arange(count, count + len(new))
-            people.add(numbers[frame][new], frame, detections[new], floor)
-            count += len(new)
+        numbers[frame], count = _followed(people, np.asarray(frames[frame], dtype=np.float64), frame, count, floor)
         frame += 1
     return numbers
+
+
+class PeopleTracker:
+    """The person numbers of one frame after the other, equal to `track_people` of all frames; memory is flat.
+
+    Args:
+        max_gap: a person missing for more frames is gone.
+    """
+
+    def __init__(self, *, max_gap: int = 30) -> None:
+        self.max_gap = max_gap
+        self._people: _People | None = None
+        self._count, self._last = 0, -1
+
+    def __call__(self, detections: np.ndarray, frame: int | None = None) -> np.ndarray:
+        """`(num_detections,)` int of detections `(num_detections, num_joints, num_dims)`; -1 without valid joints.
+
+        Args:
+            frame: the number of the frame, where some were left out; the next by default.
+
+        Raises:
+            ValueError: a frame that is not after the last.
+        """
+        number = self._last + 1 if frame is None else frame
+        if number <= self._last:
+            raise ValueError(f"Frames must be given in order: expected a number above {self._last}, got {number}.")
+        detections, self._last = np.asarray(detections, dtype=np.float64), number
+        if self._people is None:
+            self._people = _People(*detections.shape[1:])
+        _forget(self._people, number, self.max_gap)
+        numbers, self._count = _followed(self._people, detections, number, self._count)
+        return numbers
+
+
+def _forget(people: _People, frame: int, max_gap: int) -> None:
+    """Drops who has been missing for too long."""
+    here = frame - people.frame <= max_gap + 1
+    here &= (people.size > 0) | (people.frame == frame - 1)  # a body that shows one joint has no size
+    if not here.all():
+        people.keep(np.flatnonzero(here))
+    if len(people) > _MOST_REMEMBERED:
+        people.keep(np.sort(np.argsort(people.frame, kind="stable")[-_MOST_REMEMBERED:]))
+
+
+def _followed(
+    people: _People, detections: np.ndarray, frame: int, count: int, floor: float = 0.0
+) -> tuple[np.ndarray, int]:
+    """The numbers of the detections of one frame, and how many people there have been."""
+    numbers = np.full(len(detections), -1)
+    seen = np.flatnonzero(~np.isnan(detections).any(axis=-1).all(axis=-1))
+    rows, found = _assigned(people, detections[seen], frame)
+    if len(rows):
+        people.see(rows, frame, detections[seen[found]])
+        numbers[seen[found]] = people.index[rows]
+    new = np.delete(seen, found)
+    if len(new):
+        numbers[new] = np.arange(count, count + len(new))
+        people.add(numbers[new], frame, detections[new], floor)
+    return numbers, count + len(new)
 
 
 def _alone(people: _People, frames: Sequence[np.ndarray], frame: int, most: int) -> int:

@@ -343,6 +343,40 @@ def _seconds_of_day(clock: str) -> int:
     return 3600 * numbers[0] + 60 * numbers[1] + (numbers[2] if len(numbers) == 3 else 0)
 
 
+def plot_alarm_curve(
+    curve: Sequence[Mapping[str, Any]], points: Mapping[str, Mapping[str, Any]], path: str | Path, title: str = ""
+) -> Path:
+    """Recall against false alarms per hour at every threshold, with named operating points.
+
+    Args:
+        curve, points: reports of `metrics.alarms.alarm_report` with their `threshold`.
+        path: the PNG to write.
+
+    Examples:
+        >>> low = {"threshold": 0.3, "recall": 1.0, "false_alarms_per_hour": 4.0}
+        >>> high = {"threshold": 0.9, "recall": 0.8, "false_alarms_per_hour": 0.0}
+        >>> path = motionhub.plot_alarm_curve([low, high], {"fitted": high}, "alarms.png")
+    """
+    figure, panels = new_figure(5.6, 4.2)
+    axes = panels[0, 0]
+    ordered = sorted(curve, key=lambda point: point["threshold"])
+    false, recall = ([point[name] for point in ordered] for name in ("false_alarms_per_hour", "recall"))
+    axes.plot(false, recall, color=_SERIES[0], marker="o", markersize=3, linewidth=1.2)
+    for index, (name, point) in enumerate(points.items()):
+        text = f"{name}: > {point['threshold']:.3g}, recall {point['recall']:.0%}"
+        where = (point["false_alarms_per_hour"], point["recall"])
+        axes.plot(*where, "o", color=_SERIES[(index + 1) % len(_SERIES)], markersize=9, label=text, zorder=3)
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(left=-0.05)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("false alarms per hour")
+    axes.set_ylabel("recall")
+    axes.grid(color=_LINE, linewidth=0.6)
+    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    axes.set_title(title, fontsize=10)
+    return save_figure(figure, path)
+
+
 def _lane(row: Mapping[str, Any]) -> tuple[str, str]:
     return ("clip" if row["track_id"] is None else f"person {row['track_id']}", str(row["label"]))
 

@@ -6,6 +6,7 @@ the left side of a person who faces the camera has the smaller x (drawn with x t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -168,23 +169,45 @@ def compose(
     """
     if not actions or isinstance(actions, str):
         raise ValueError(f"compose expects a list of at least one action of {list(ACTIONS)}, got {actions!r}.")
-    _check(speed=speed, fps=fps, pause=pause)
+    motions = [(_motion(action), speed) for action in actions]
+    how: dict[str, Any] = {"body": body, "scene": scene, "style": style, "pause": pause, "fps": fps, "layout": layout}
+    sequence, spans = compose_motions(motions, seed=seed, **how)
+    labels = np.full(sequence.num_frames, BACKGROUND)
+    for action, (start, end) in zip(actions, spans, strict=True):
+        labels[start:end] = ACTIONS.index(action)
+    return sequence, labels.astype(np.int64)
+
+
+def compose_motions(
+    motions: Sequence[tuple[Motion, float]],
+    *,
+    seed: int | np.random.Generator = 0,
+    body: Body | None = None,
+    scene: Scene | None = None,
+    style: float = 1.0,
+    pause: float = 0.7,
+    fps: float = 30.0,
+    layout: str | SkeletonLayout = "kinect-20",
+) -> tuple[SkeletonSequence, list[tuple[int, int]]]:
+    """`compose` for key poses of one's own, each at a speed of its own.
+
+    Returns:
+        the sequence, and of each motion its first frame and the frame after its last.
+    """
+    for _, speed in motions:
+        _check(speed=speed, fps=fps, pause=pause)
     generator = np.random.default_rng(seed)
     body = body or Body.random(generator)
-    parts, labels = [], []
-    for action in actions:
-        motion = varied(_motion(action), style, generator)
+    gap, parts, spans = max(1, round(pause * fps)), [], []
+    for motion, speed in motions:
         times = np.arange(max(1, round(motion.duration * fps / speed))) / fps
-        parts.append(_sampled(motion, times, speed))
-        labels.append(np.full(len(times), ACTIONS.index(action)))
-    gap = max(1, round(pause * fps))
+        parts.append(_sampled(varied(motion, style, generator), times, speed))
+        start = spans[-1][1] + gap if spans else 0
+        spans.append((start, start + len(times)))
     channels = softened(_joined(parts, gap), fps)
     channels = swaying(channels, np.arange(len(channels["speed"])) / fps, generator)
     keypoints = _posed(body, channels, fps, 0.0)
-    between = np.full(gap, BACKGROUND)
-    frame_labels = np.concatenate([labels[0], *(part for label in labels[1:] for part in (between, label))])
-    sequence = film(centred(keypoints)[None], scene, fps, generator, layout)
-    return sequence, frame_labels.astype(np.int64)
+    return film(centred(keypoints)[None], scene, fps, generator, layout), spans
 
 
 def crossing_people(
