@@ -142,11 +142,11 @@ def stored(sequences: Iterable[Any], columns: Sequence[Tensor]) -> Clips:
 
 def _stored(sequence: Any) -> tuple[Tensor, Tensor]:
     """`(STORED, joints, dims)` and `(STORED, joints)`: gaps are filled in time, joints never seen stay unseen."""
-    points = torch.tensor(sequence.keypoints[:1])
-    never = points[..., :1].isnan().all(1, keepdim=True)
-    filled = fill_missing(points, "interpolate").masked_fill(never, float("nan"))
+    points = sequence.keypoints[:1]
+    never = np.isnan(points[..., :1]).all(1, keepdims=True)
+    filled = np.where(never, np.nan, fill_missing(points, "interpolate")).astype(np.float32)
     confidence = None if sequence.confidence is None else sequence.confidence[:1]
-    whole = sequence.replace(keypoints=filled.numpy(), confidence=confidence, track_ids=sequence.track_ids[:1])
+    whole = sequence.replace(keypoints=filled, confidence=confidence, track_ids=sequence.track_ids[:1])
     processor = SkeletonProcessor(
         layout=LAYOUT.name,
         num_dims=sequence.num_dims,

@@ -167,7 +167,7 @@ def test_who_is_upright_for_most_of_a_clip_is_not_turned_over_when_lying():
     )  # fmt: skip
     pipe = upright_pipe(processor)
     clip = generate("fall", seed=0, num_frames=240)
-    whole = clip.replace(keypoints=align_gravity(torch.tensor(clip.keypoints), clip.layout).numpy())
+    whole = clip.replace(keypoints=align_gravity(clip.keypoints, clip.layout))
     part = pipe.preprocess(clip, window=1.0, views=(0,))
     last = part.samples[-1]["keypoints"]
     again = SkeletonProcessor.from_dict({**processor.to_dict(), "upright": False})

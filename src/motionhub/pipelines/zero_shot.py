@@ -146,7 +146,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         """
         processor = self.feature_extractor
         if getattr(processor, "upright", False):
-            aligned = align_gravity(torch.tensor(part.keypoints), part.layout, part.up).numpy()
+            aligned = align_gravity(part.keypoints, part.layout, part.up)
             part = part.replace(keypoints=aligned, up="-y")
         turned = [part]
         if part.up == "-y" and part.num_dims == 3 and dims_of(processor) == 2:
