@@ -25,8 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"geometry"},
     "augment": {"geometry", "skeletons"},
     "visualization": {"geometry", "skeletons"},
-    # The processor applies the augmentations its config names, and aligns bodies by rotations.
-    "processing": {"skeletons", "augment", "geometry"},
+    # What needs NumPy only: steps of processors, scores of pipelines, and exported models on ONNX Runtime.
+    "runtime": {"skeletons", "augment", "geometry", "intervals"},
+    # The processor applies the augmentations its config names.
+    "processing": {"skeletons", "augment", "geometry", "runtime"},
     "data": set(),
     "data/formats": {"skeletons"},
     "data/video": set(),
@@ -60,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     # the text bank, and turns whole clips upright as a processor turns its windows.
     "pipelines": {
         *("data/datasets", "data/formats", "data/video", "skeletons", "poses", "metrics", "intervals", "models"),
-        *("towers", "processing", "nn"),
+        *("towers", "processing", "nn", "runtime"),
     },
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},

@@ -32,7 +32,7 @@ from motionhub.models.skeleton_encoder import SkeletonEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.steps import fill_missing
+from motionhub.runtime.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout

@@ -17,7 +17,7 @@ from motionhub.pipelines.zero_shot import checked_labels, over_windows
 from motionhub.pipelines.zero_shot_action_classification import NONE
 from motionhub.pipelines.zero_shot_action_segmentation import over_frames
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.steps import align_gravity
+from motionhub.runtime.steps import align_gravity
 from motionhub.towers.text_bank import TextBank
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.processing.steps import fill_missing
+from motionhub.runtime.steps import fill_missing
 
 
 NAN = float("nan")

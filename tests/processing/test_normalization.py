@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from motionhub.processing import normalization as norms
+from motionhub.runtime import normalization as norms
 from motionhub.skeletons.layouts import LAYOUTS, get_layout
 
 
@@ -84,9 +84,7 @@ def test_agcn_rule_puts_the_spine_on_z_and_the_shoulders_towards_x():
     upright[0, 0, NTU.index("right_shoulder")] = np.array([-0.3, 3.0, -0.4], np.float32)
     result = aligned(upright).apply(upright)[0, 0]
     np.testing.assert_allclose(result[NTU.index("mid_hip")], [0.0, 0, -2], atol=1e-6, rtol=0)
-    np.testing.assert_allclose(
-        result[NTU.index("right_shoulder")], [0.5, 0, 1], atol=1e-6, rtol=0
-    )
+    np.testing.assert_allclose(result[NTU.index("right_shoulder")], [0.5, 0, 1], atol=1e-6, rtol=0)
 
 
 def test_rules_use_the_official_joints_of_their_official_layouts():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.processing import normalization, steps
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.runtime import normalization, steps
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

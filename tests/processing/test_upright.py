@@ -7,7 +7,7 @@ import torch
 import motionhub
 from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.steps import HEIGHTS, align_gravity
+from motionhub.runtime.steps import HEIGHTS, align_gravity
 from motionhub.skeletons.convert import with_up
 from motionhub.skeletons.layouts import LAYOUTS
 

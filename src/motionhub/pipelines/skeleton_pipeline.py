@@ -19,8 +19,8 @@ from motionhub.data.formats.results import from_results, is_frame_result
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
-from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.processing.collate import averages_padding, collate_skeletons
+from motionhub.runtime.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
 from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, Span, dims_of, model_inputs, process, take
-from motionhub.processing.steps import align_gravity
+from motionhub.runtime.steps import align_gravity
 from motionhub.skeletons import repair
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts

@@ -16,10 +16,10 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.processing.arrays import check_choices, checked_sequence, clips_of, each_of, image_size_of
 from motionhub.processing.collate import padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
-from motionhub.processing.steps import FILLS, converted, fill_missing
+from motionhub.runtime.arrays import check_choices, checked_sequence, clips_of, each_of, image_size_of
+from motionhub.runtime.steps import FILLS, converted, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence

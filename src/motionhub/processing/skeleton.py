@@ -10,10 +10,10 @@ from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.augment import temporal
 from motionhub.augment.policy import POLICY_FIELDS, AugmentationPolicy
-from motionhub.processing.arrays import clips_of, each_of
 from motionhub.processing.collate import padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
-from motionhub.processing.skeleton_steps import SkeletonSteps
+from motionhub.runtime.arrays import clips_of, each_of
+from motionhub.runtime.skeleton_steps import SkeletonSteps
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -40,7 +40,7 @@ class SkeletonProcessor(SkeletonSteps, FieldsProcessor):
         fps: frame rate to resample to (linear in time). None keeps the clip's own.
         unit: the required unit of the coordinates, where the weights depend on the scale; None accepts any.
         stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
-        normalization: `"none"`; `"screen"`, `"centre"`, `"torso"`, see these functions of `processing.normalization`;
+        normalization: `"none"`; `"screen"`, `"centre"`, `"torso"`, see these functions of `runtime.normalization`;
             `"agcn-3d"`, `"unik-3d"`: centre, then rotate a vertical bone onto +z and a lateral one onto +x (SPECS
             2.3).
         centring: `"per-frame"` or `"first-frame"`; None: per frame, except first frame for `"unik-3d"`.
@@ -50,7 +50,7 @@ class SkeletonProcessor(SkeletonSteps, FieldsProcessor):
         scale: `"none"`, `"bones"` or `"extent"`: the length that becomes 1 (not for "screen").
         default_image_size: (width, height) for pixel sequences without one. The official files assume 640 x 480. None:
             such a sequence is an error.
-        people_selection: `"energy"`: most moving first, see `processing.steps.by_energy`; `"first"`: in given order.
+        people_selection: `"energy"`: most moving first, see `runtime.steps.by_energy`; `"first"`: in given order.
         train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments),
             `"resize"` (linear in time), `"all"`.
         test_sampling: `"all"`, `"centre-window"`, `"uniform"` (middle frame of each segment), `"resize"`.
@@ -59,7 +59,7 @@ class SkeletonProcessor(SkeletonSteps, FieldsProcessor):
         augmentation: an `augment.policy.AugmentationPolicy`, or a dictionary of its fields, for training. It belongs
             to a recipe (`TrainingRecipe.augmentation`); the single fields, as in earlier versions, still work here.
         upright: True rotates every clip so that up is up in an image (y downward), see
-            `processing.steps.align_gravity`; for image models that are given 3-D data, or 2-D data with y upward.
+            `runtime.steps.align_gravity`; for image models that are given 3-D data, or 2-D data with y upward.
 
     Raises:
         ValueError: an unknown field or value.

@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.augment import images
-from motionhub.processing.arrays import check_choices
 from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
+from motionhub.runtime.arrays import check_choices
 
 
 RESIZES = ("stretch", "shorter-side")

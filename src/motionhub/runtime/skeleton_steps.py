@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from motionhub.augment import temporal
-from motionhub.processing import normalization as norms
-from motionhub.processing.arrays import check_choices, checked_sequence, image_size_of
-from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
+from motionhub.runtime import normalization as norms
+from motionhub.runtime.arrays import check_choices, checked_sequence, image_size_of
+from motionhub.runtime.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
 from motionhub.skeletons.graph import bone_stream, velocity_stream
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout

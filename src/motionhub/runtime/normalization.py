@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from motionhub.geometry.trunk import IMAGE_UNIT, SMALLEST_ANGLE, SMALLEST_AXIS
-from motionhub.processing.steps import fill_missing, mean_of_valid
+from motionhub.runtime.steps import fill_missing, mean_of_valid
 from motionhub.skeletons.layout import SkeletonLayout
 
 
