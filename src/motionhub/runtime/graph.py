@@ -94,7 +94,8 @@ class ExportedGraph:
         sizes = (batch, most_people, most_frames)
         feed = {name: padded_array(value, *sizes) for name, value in zip(INPUTS, given, strict=True)}
         made = self._session.run(None, {name: feed[name] for name in self._inputs})
-        return {name: self._cut(name, value, people, frames) for name, value in zip(self._outputs, made, strict=True)}
+        pairs = [(name, value) for name, value in zip(self._outputs, made, strict=True) if value.ndim]
+        return {name: self._cut(name, value, people, frames) for name, value in pairs}
 
     def similarities(self, motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """`(n, m)` similarities of embeddings `(n, projection_size)` and text vectors `(m, text_size)`."""
