@@ -162,12 +162,12 @@ def read_processor(folder: Path) -> ExportedProcessor:
 
 def open_session(path: Path, threads: int | None = None) -> Any:
     """An ONNX Runtime session on the CPU; a ValueError for a missing or broken file."""
+    if not path.is_file():
+        raise ValueError(f"{path.parent} has no {path.name}; copy the whole folder, or export it again.")
     try:
         import onnxruntime
     except ImportError as error:
         raise ImportError("Exported models need ONNX Runtime; run: pip install onnxruntime") from error
-    if not path.is_file():
-        raise ValueError(f"{path.parent} has no {path.name}; copy the whole folder, or export it again.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:
