@@ -51,9 +51,7 @@ def test_a_folder_that_was_not_exported(tmp_path):
 
 def test_a_folder_of_a_newer_version(tmp_path):
     write(tmp_path, schema=99, versions={"motionhub": "9.1"})
-    with pytest.raises(
-        ValueError, match="by motionhub 9.1 .schema 99., this one reads schema 1; run: pip install"
-    ):
+    with pytest.raises(ValueError, match="by motionhub 9.1 .schema 99., this one reads schema 1; run: pip install"):
         Predictor(tmp_path)
 
 
@@ -124,9 +122,7 @@ def test_the_processor_without_torch_is_the_processor():
 
 
 def test_the_predictor_imports_neither_torch_nor_transformers():
-    code = (
-        "import motionhub, sys; motionhub.Predictor; bad = {'torch', 'transformers', 'scipy', 'datasets'}"
-    )
+    code = "import motionhub, sys; motionhub.Predictor; bad = {'torch', 'transformers', 'scipy', 'datasets'}"
     call = [sys.executable, "-c", code + "; print(sorted(bad & set(sys.modules)))"]
     made = subprocess.run(call, capture_output=True, text=True, check=True)
     assert made.stdout.strip() == "[]"
