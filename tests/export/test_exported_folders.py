@@ -14,7 +14,6 @@ from motionhub import (
     Predictor,
     SkeletonProcessor,
     SkeletonSequence,
-    TextBank,
     TMorConfig,
     TMorForZeroShotActionClassification,
     UnikConfig,
@@ -24,6 +23,7 @@ from motionhub import (
     generate,
 )
 from motionhub.export.folder import export_checkpoint
+from motionhub.towers.text_bank import TextBank
 
 
 pytestmark = pytest.mark.slow  # tracing
