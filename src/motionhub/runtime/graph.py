@@ -197,5 +197,5 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the exceptions of onnxruntime have no common base
-        reason = str(error).strip().splitlines()[0][:160]
+        reason = " ".join(str(error).replace(str(path), path.name).split())[:200]
         raise ValueError(f"{path} cannot be read ({reason}); copy it again whole, or export it again.") from None
