@@ -16,7 +16,9 @@ NOT_EXPORTED = {
     "SkeletonForMovementQuality": "its recurrent network runs over packed sequences",
     "RetargetNetModel": "it takes the people of a batch apart, each of its own length",
     "LacModel": "it takes the people of a batch apart, each of its own length",
-    "ViaForMotionRetargeting": "it takes the people of a batch apart, each of its own length",
+    "ViaModel": "it continues every clip to the length of the longest",
+    "ViaForActionClassification": "it continues every clip to the length of the longest",
+    "ViaForMotionRetargeting": "it continues every clip to the length of the longest",
 }
 
 
