@@ -66,7 +66,10 @@ class _OrExport(_BaseAutoModelClass):
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *arguments: Any, **options: Any) -> Any:
         made = exported_model(pretrained_model_name_or_path)
-        return super().from_pretrained(pretrained_model_name_or_path, *arguments, **options) if made is None else made
+        if made is None:
+            return super().from_pretrained(pretrained_model_name_or_path, *arguments, **options)
+        nothing: dict[str, Any] = {"missing_keys": set(), "mismatched_keys": set(), "unexpected_keys": set()}
+        return (made, nothing) if options.get("output_loading_info") else made
 
 
 class _AutoModelOrExport(_OrExport, AutoModel):

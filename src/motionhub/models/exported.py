@@ -52,6 +52,14 @@ class ExportedMotionModel(nn.Module):
         """Itself."""
         return self
 
+    def train(self, mode: bool = True) -> Any:
+        """Raises ValueError: there are no weights to train."""
+        if mode:
+            raise ValueError(
+                f"{self.name_or_path} is an exported model, which cannot be trained; train its checkpoint."
+            )
+        return super().train(mode)
+
     def can_generate(self) -> bool:
         """No."""
         return False
