@@ -55,9 +55,7 @@ class ExportedMotionModel(nn.Module):
     def train(self, mode: bool = True) -> Any:
         """Raises ValueError: there are no weights to train."""
         if mode:
-            raise ValueError(
-                f"{self.name_or_path} is an exported model, which cannot be trained; train its checkpoint."
-            )
+            raise ValueError(f"{self.name_or_path} is an exported model and cannot be trained; train its checkpoint.")
         return super().train(mode)
 
     def can_generate(self) -> bool:

@@ -6,8 +6,8 @@ it are there. What UNIK and 2s-AGCN compute over the whole clip, the attention b
 
 - the model itself, for encoders without attention (ST-GCN);
 - the model whose attention at each frame is that of the `context` frames before it, for the others. Frames early in a
-  window then have another map than in a forward pass of the whole window, where all frames share one; how much the
-  labels differ is measured in docs/how_to/export.md.
+  window then have another map than in a forward pass of the whole window, where all frames share one;
+  `benchmarks/streaming_speed.py --recordings FILE` prints how often the labels agree.
 """
 
 from typing import Any
