@@ -426,7 +426,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         features = outputs.last_hidden_state.squeeze(3)
         lengths = frames_of_people(features, attention_mask)
         present = lengths.flatten() > 0
-        logits = features.new_zeros(len(present), self.config.num_classes)
+        logits = features.new_zeros(present.shape[0], self.config.num_classes)
         if torch.compiler.is_compiling():  # all rows, as zeros of one frame where a person is absent
             made = self.classifier(features.flatten(0, 1), lengths.flatten().clamp(min=1))
             logits = made.masked_fill(~present.unsqueeze(-1), 0)
