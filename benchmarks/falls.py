@@ -17,7 +17,7 @@ from motionhub.cli.main import handle_cli_errors
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.data.views.cameras import project_to_pixels
-from motionhub.pipelines.zero_shot import turned_about_y
+from motionhub.runtime.zero_shot import turned_about_y
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

@@ -40,6 +40,7 @@ EXTRAS = {
     "tensorboard": "curves of a training",
     "ray": "building datasets on many machines",
     "faiss": "faster search in a large index",
+    "export": "graphs of checkpoints for other runtimes",
     "movement": "exchange with movement, which reads many animal-pose programs",
     "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
     "mqtt": "events of motionhub watch to an MQTT broker",

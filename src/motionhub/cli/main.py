@@ -19,6 +19,7 @@ from motionhub.cli.cut import cut
 from motionhub.cli.dataset import dataset
 from motionhub.cli.doctor import doctor
 from motionhub.cli.evaluate import evaluate
+from motionhub.cli.export import export
 from motionhub.cli.features import features
 from motionhub.cli.info import info
 from motionhub.cli.measure import measure
@@ -43,7 +44,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Actions": (predict, segment, watch),
     "Measurements": (measure, repetitions, compare, quality),
     "Datasets": (dataset, features),
-    "Models": (train, evaluate),
+    "Models": (train, evaluate, export),
     "Search": (index, search, map_),
     "Hub": (card, push, bundle),
 }

@@ -86,18 +86,20 @@ class DecodingRule:
         return sorted(found, key=lambda interval: (interval.start, interval.label))
 
 
-def decoding_of(config: Any, given: Mapping[str, Any], otherwise: Mapping[str, Any] = PLAIN) -> dict[str, Any]:
+def decoding_of(
+    stated: Mapping[str, Any] | None, given: Mapping[str, Any], otherwise: Mapping[str, Any] = PLAIN
+) -> dict[str, Any]:
     """The arguments of a `DecodingRule`: those of a call, else those that the checkpoint states, else `otherwise`.
 
     Args:
-        config: of a model; `config.decoding` has what was fitted on left-out recordings, such as
+        stated: the checkpoint's `config.decoding`, what was fitted on left-out recordings, such as
             `{"threshold": 0.6, "min_duration": 0.3}`.
         given: what the call gives; a threshold below the low one that stands lowers that too.
 
     Raises:
         ValueError: `config.decoding` has other names.
     """
-    stated = getattr(config, "decoding", None) or {}
+    stated = stated or {}
     if unknown := sorted(set(stated) - set(PLAIN)):
         raise ValueError(f"config.json: decoding has {unknown}; there are {list(PLAIN)}.")
     chosen = {**otherwise, **stated, **given}

@@ -555,7 +555,7 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
     if "model_type" not in config:
         raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's config.json.")
     read_fields(folder / "preprocessor_config.json")
-    present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
+    present = [folder / name for name in (*WEIGHTS, "model.onnx") if (folder / name).is_file()]
     if weights and not present and packaged_folder(source):
         raise ValueError(without_weights(str(source)))
     if weights and not present:
