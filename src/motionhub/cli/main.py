@@ -24,6 +24,7 @@ from motionhub.cli.predict import predict
 from motionhub.cli.push import push
 from motionhub.cli.refine import refine
 from motionhub.cli.report import handle_cli_errors
+from motionhub.cli.reproduce import reproduce
 from motionhub.cli.search import index, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Actions": (predict, segment),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
+    "Papers and runs": (reproduce,),
     "Search": (index, search),
     "Hub": (push, bundle),
 }
