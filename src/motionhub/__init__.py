@@ -136,6 +136,8 @@ if TYPE_CHECKING:
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.processing.skeleton import with_augmentation as with_augmentation
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
+    from motionhub.reproduction.runs_compared import comparison_table as comparison_table
+    from motionhub.reproduction.runs_compared import find_runs as find_runs
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
@@ -265,6 +267,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.processing.retargeting": ("RetargetProcessor",),
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
+    "motionhub.reproduction.runs_compared": ("comparison_table", "find_runs"),
     "motionhub.skeletons.checks": ("inspect",),
     "motionhub.skeletons.convert": ("convert_layout", "resample"),
     "motionhub.skeletons.layout": ("SkeletonLayout",),

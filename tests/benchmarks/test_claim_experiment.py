@@ -28,7 +28,8 @@ def test_gates_are_paired_by_seed_and_need_twice_the_spread(experiment):
     assert comparison.gate_lines(results, gates) == [
         "- ours - raw, hit@1 (seeds 0, 1): +30.0 (standard error 0.0, 2 seeds would tell), needed above 15.0: holds",
         # gains of 5 and 40: mean 22.5, deviation 24.7
-        "- ours - other, hit@1 (seeds 0, 1): +22.5 (standard error 17.5, 12 seeds would tell), needed above 49.5: FAILS",
+        "- ours - other, hit@1 (seeds 0, 1): +22.5 (standard error 17.5, 12 seeds would tell), "
+        "needed above 49.5: FAILS",
     ]
     plain = comparison.Gate("ours", "other", "hit@1", 15.0, clear=False)
     assert comparison.gate_lines(results, [plain])[0].endswith("needed above 15.0: holds")

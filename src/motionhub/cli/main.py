@@ -25,6 +25,7 @@ from motionhub.cli.push import push
 from motionhub.cli.refine import refine
 from motionhub.cli.report import handle_cli_errors
 from motionhub.cli.reproduce import reproduce
+from motionhub.cli.results import results
 from motionhub.cli.search import index, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
@@ -37,7 +38,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Actions": (predict, segment),
     "Datasets": (dataset, features),
     "Models": (train, evaluate),
-    "Papers and runs": (reproduce,),
+    "Papers and runs": (reproduce, results),
     "Search": (index, search),
     "Hub": (push, bundle),
 }

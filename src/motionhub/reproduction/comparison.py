@@ -149,6 +149,12 @@ def markdown_head(names: Sequence[str]) -> list[str]:
     return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
 
 
+def latex_text(text: str) -> str:
+    """The text with LaTeX's special characters escaped."""
+    special = {"±": r"$\pm$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(each, f"\\{each}" if each in "&%$#_{}" else each) for each in text)
+
+
 def paired_gains(results: Results, better: str, other: str, column: str) -> Scores:
     """Differences by the seeds that both have; an arm without seeds is compared with every seed."""
     first, second = by_seed(results, better, column), by_seed(results, other, column)

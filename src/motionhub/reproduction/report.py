@@ -13,9 +13,9 @@ from shlex import join
 
 import numpy as np
 
-from motionhub.atomic import write_text
+from motionhub.atomic import writelatex_textt
 from motionhub.papers import get_paper
-from motionhub.reproduction.comparison import PairedTest, paired_test, said_error
+from motionhub.reproduction.comparison import PairedTest, latex_text, markdown_head, paired_test, said_error
 from motionhub.reproduction.results import Measured
 from motionhub.reproduction.table import Ordering, Table
 
@@ -182,7 +182,7 @@ def as_markdown(table: Table, lines: Sequence[Line]) -> str:
     for differs, group in groups_of(lines):
         names = columns_of(table, differs)
         title = "As in the paper" if not differs else f"Not the paper's settings: {'; '.join(differs)}"
-        text += ["", f"## {title}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+        text += ["", f"## {title}", "", *markdown_head(names)]
         for row in _rows(table, differs, group):
             escaped = [_escaped(cell) for cell in row]
             text.append(f"| {' | '.join([*escaped[:-1], f'`{escaped[-1]}`'])} |")
@@ -203,19 +203,14 @@ def as_latex(table: Table, lines: Sequence[Line]) -> str:
         names = columns_of(table, differs)[:-1]
         title = heading(table) + ("" if not differs else f". Not the paper's settings: {'; '.join(differs)}")
         parts += [f"% {_one_line(title)}", f"\\begin{{tabular}}{{ll{'r' * (len(names) - 2)}}}", "\\toprule"]
-        parts += [f"{' & '.join(map(_tex, names))} \\\\", "\\midrule"]
-        parts += [f"{' & '.join(map(_tex, row[:-1]))} \\\\" for row in _rows(table, differs, group)]
+        parts += [f"{' & '.join(map(latex_text, names))} \\\\", "\\midrule"]
+        parts += [f"{' & '.join(map(latex_text, row[:-1]))} \\\\" for row in _rows(table, differs, group)]
         parts += ["\\bottomrule", "\\end{tabular}", ""]
     return "\n".join(parts)
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _tex(text: str) -> str:
-    special = {"±": r"$\pm$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(each, f"\\{each}" if each in "&%$#_{}" else each) for each in text)
 
 
 def as_csv(table: Table, lines: Sequence[Line]) -> str:
@@ -245,5 +240,5 @@ def write_report(table: Table, records: Iterable[Measured], folder: Path) -> str
     lines = lines_of(table, records)
     markdown = as_markdown(table, lines)
     for name, text in (("md", markdown), ("tex", as_latex(table, lines)), ("csv", as_csv(table, lines))):
-        write_text(folder / f"table.{name}", text)
+        writelatex_textt(folder / f"table.{name}", text)
     return markdown
