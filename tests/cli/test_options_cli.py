@@ -34,6 +34,9 @@ OPTIONS = {
     "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol",
     "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
+    "reproduce": "table --list --data_root --variant --seeds=0 --rows --columns --set --retry "
+    "--output_dir=runs/reproduce",
+    "results": "runs! --metric=top1 --latex --classes=3 --output_dir --json",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",

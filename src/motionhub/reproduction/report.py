@@ -13,7 +13,7 @@ from shlex import join
 
 import numpy as np
 
-from motionhub.atomic import writelatex_textt
+from motionhub.atomic import write_text
 from motionhub.papers import get_paper
 from motionhub.reproduction.comparison import PairedTest, latex_text, markdown_head, paired_test, said_error
 from motionhub.reproduction.results import Measured
@@ -240,5 +240,5 @@ def write_report(table: Table, records: Iterable[Measured], folder: Path) -> str
     lines = lines_of(table, records)
     markdown = as_markdown(table, lines)
     for name, text in (("md", markdown), ("tex", as_latex(table, lines)), ("csv", as_csv(table, lines))):
-        writelatex_textt(folder / f"table.{name}", text)
+        write_text(folder / f"table.{name}", text)
     return markdown

@@ -161,7 +161,7 @@ def _beside(folder: Path, name: str) -> list[Path]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.readlatex_textt(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: is not JSON ({error}).") from None
     if not isinstance(content, dict):
@@ -172,7 +172,7 @@ def _json(path: Path) -> dict[str, Any]:
 def _history(path: Path) -> tuple[dict[str, Any], ...]:
     """The lines of a log; a last line that was cut off by a kill is left out."""
     lines = []
-    for text in path.readlatex_textt(encoding="utf-8", errors="replace").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
         except json.JSONDecodeError:

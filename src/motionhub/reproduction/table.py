@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from motionhub.papers import get_paper
+from motionhub.papers import PAPERS
 
 
 TABLES = Path(__file__).with_name("tables")
@@ -212,7 +212,8 @@ def _content(path: Path) -> dict[str, Any]:
     missing = [name for name in ("paper", "place", "title", "claim") if not content.get(name)]
     if missing:
         raise ValueError(f"{path}: expected the fields {', '.join(missing)}; see motionhub.reproduction.table.")
-    get_paper(content["paper"])
+    if content["paper"] not in PAPERS:
+        raise ValueError(f"{path}: papers.toml has no {content['paper']!r}.")
     empty: dict[str, Any] = {"unit": "%", "digits": 1, "lower_is_better": False, "not_run": "", "published": ""}
     empty |= {name: [] for name in ("aliases", "data", "orderings", "measured")}
     return empty | {name: {} for name in ("columns", "rows", "variants")} | content
