@@ -22,6 +22,7 @@ from motionhub.data.datasets.datasets import DATASETS
 from motionhub.reproduction import results
 from motionhub.reproduction.results import Measured
 from motionhub.reproduction.table import Cell, Recipe, Table, fill, load_recipes, words_of
+from motionhub.training.arguments import MACHINE_FIELDS
 
 
 # Runs a command of `motionhub`; raises an error where it fails.
@@ -146,7 +147,7 @@ def _measure_cell(
         error = str(failure)
     of_files = results.facts_of_folder(units[-1].folder, cell.variables.get("dataset"), cell.variables.get("protocol"))
     differs = [table.differs] if table.differs else []
-    differs += [f"--set {name}={chosen}" for name, chosen in settings.changes.items()]
+    differs += [f"--set {name}={chosen}" for name, chosen in settings.changes.items() if name not in MACHINE_FIELDS]
     differs += of_files.pop("differs")
     return Measured(
         cell.row,
@@ -185,8 +186,9 @@ def _unit(
 ) -> Unit:
     """The commands of a recipe, in a folder named by them: cells with the same commands share it."""
     steps = [f"{step}{_changes(step, settings.changes)}" for step in recipe.steps]
+    of_result = {name: value for name, value in settings.changes.items() if name not in MACHINE_FIELDS}
     before_run = {name: value for name, value in variables.items() if name not in ("checkpoint", "seed")}
-    identity = "\n".join(fill(step, before_run) for step in steps)
+    identity = "\n".join(fill(f"{step}{_changes(step, of_result)}", before_run) for step in recipe.steps)
     home = settings.output_dir / (f"{table.name}/{slug(cell.row)}" if own else "pretraining")
     folder = (home / f"{recipe.name}-{results.digest(identity)[:8]}" / f"seed-{variables['seed']}").absolute()
     places = {"run": folder, "root": settings.root, **_data_places(table, variables, settings)}
