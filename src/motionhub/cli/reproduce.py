@@ -17,7 +17,7 @@ def reproduce(
     data_root: Annotated[
         list[str] | None, Option(metavar="FOLDER|NAME=PATH", help="Folder of the data; or a dataset's name and files")
     ] = None,
-    variant: Annotated[str, Option(help="Of TABLE: other data or models, stated in the heading")] = "",
+    variant: Annotated[str | None, Option(help="Of TABLE: other data or models, stated in the heading")] = None,
     seeds: Annotated[list[int], Option(help="A run for each")] = [0],  # noqa: B006
     rows: Annotated[list[str] | None, Option(help="Only these rows")] = None,
     columns: Annotated[list[str] | None, Option(help="Only these columns")] = None,
@@ -37,7 +37,7 @@ def reproduce(
         if not show:
             raise ValueError("Expected a TABLE; motionhub reproduce --list shows all.")
         return _list(settings)
-    chosen = _selected(find_table(table, variant), rows, columns)
+    chosen = _selected(find_table(table, variant or ""), rows, columns)
     return _list_cells(chosen, settings) if show else _measure(chosen, seeds, settings)
 
 
