@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from motionhub.nn.masked_norm import ChannelNorm
-from motionhub.nn.temporal import adapted_weight, combine, PointwiseLinear
+from motionhub.nn.temporal import PointwiseLinear, adapted_weight, combine
 
 
 class JointGraph(nn.Module):
