@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from motionhub.poses.students import LcrNetStudent as LcrNetStudent
     from motionhub.poses.students import pose_agreement as pose_agreement
     from motionhub.poses.students import self_training_recipe as self_training_recipe
+    from motionhub.processing.collate import collate_skeletons as collate_skeletons
     from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
     from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
@@ -262,6 +263,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "pseudo_labels",
     ),
     "motionhub.poses.students": ("HeatmapStudent", "LcrNetStudent", "pose_agreement", "self_training_recipe"),
+    "motionhub.processing.collate": ("collate_skeletons",),
     "motionhub.processing.person_images": ("PersonImageProcessor",),
     "motionhub.processing.posture_images": ("PostureImageProcessor",),
     "motionhub.processing.retargeting": ("RetargetProcessor",),

@@ -5,6 +5,7 @@ import torch
 from transformers import Trainer, TrainingArguments, pipeline
 
 import motionhub
+from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification
 
 
 NAMES = {0: "wave", 1: "squat"}
@@ -26,11 +27,7 @@ def small(family="unik"):
     config = {"in_channels": 3, "channels": [8, 16], "strides": [1, 2], "id2label": NAMES, "layout": "coco-17"}
     if family == "unik":
         return motionhub.UnikForActionClassification(motionhub.UnikConfig(**config))
-    return motionhub.AgcnForActionClassification(motionhub.AgcnConfig(**config, num_joints=17))
-
-
-def collate(samples):
-    return motionhub.collate_skeletons([{name: each[name] for name in each if name != "index"} for each in samples])
+    return AgcnForActionClassification(AgcnConfig(**config, num_joints=17))
 
 
 def fit(model, clips, folder, epochs=4):
@@ -38,7 +35,9 @@ def fit(model, clips, folder, epochs=4):
         str(folder), num_train_epochs=epochs, per_device_train_batch_size=4, learning_rate=0.01, use_cpu=True, seed=0,
         remove_unused_columns=False, report_to=[], disable_tqdm=True, logging_strategy="no", save_strategy="no",
     )  # fmt: skip
-    trainer = Trainer(model, arguments, train_dataset=clips, eval_dataset=clips, data_collator=collate)
+    trainer = Trainer(
+        model, arguments, train_dataset=clips, eval_dataset=clips, data_collator=motionhub.collate_skeletons
+    )
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
     return before, trainer.evaluate()["eval_loss"], trainer
@@ -57,7 +56,7 @@ def test_the_trainer_of_transformers_fits_and_saves_what_a_pipeline_loads(clips,
 @pytest.mark.parametrize("family", ["unik", "agcn"])
 def test_lora_changes_the_values_and_is_the_same_when_merged(family, clips, tmp_path):
     peft = pytest.importorskip("peft")
-    model, batch = small(family).eval(), collate([clips[0], clips[1]])
+    model, batch = small(family).eval(), motionhub.collate_skeletons([clips[0], clips[1]])
     plain = model(**batch).logits.detach()
     adapted = peft.get_peft_model(
         model, peft.LoraConfig(r=2, target_modules=["value"], init_lora_weights=False)
@@ -82,7 +81,7 @@ def test_lora_with_a_new_head_fits_with_few_weights_and_loads_again(clips, tmp_p
     before, after, _ = fit(adapted, clips, tmp_path, epochs=2)
     assert after < before
     adapted.save_pretrained(tmp_path / "lora")
-    batch = collate([clips[0], clips[1]])
+    batch = motionhub.collate_skeletons([clips[0], clips[1]])
     again = peft.PeftModel.from_pretrained(small(), tmp_path / "lora").eval()
     # batch-norm statistics are no weights: they are those of the base model
     again.base_model.load_state_dict(
@@ -93,7 +92,7 @@ def test_lora_with_a_new_head_fits_with_few_weights_and_loads_again(clips, tmp_p
 
 @pytest.mark.parametrize("family", ["unik", "agcn"])
 def test_gradient_checkpointing_gives_the_same_gradients(family, clips):
-    batch = collate([clips[number] for number in range(4)])
+    batch = motionhub.collate_skeletons([clips[number] for number in range(4)])
     plain, saving = small(family).train(), small(family).train()
     saving.gradient_checkpointing_enable()
     assert saving.is_gradient_checkpointing
