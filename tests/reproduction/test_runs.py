@@ -186,6 +186,14 @@ def test_only_numbers_of_the_papers_settings_stand_beside_its_numbers(file):
     assert "## Not the paper's settings: a smaller model" in text and "gap" not in text
 
 
+def test_a_tracker_changes_neither_the_run_nor_the_heading(file):
+    records, _ = measured(file, Trainer())
+    tracked = Settings(file.parent / "data", {}, file.parent / "runs", {"log_with": "tensorboard"})
+    trainer = Trainer()
+    assert measure(load_table(file), [0], tracked, trainer, lambda text: None)[0] == records
+    assert not trainer.trained
+
+
 def test_a_part_of_the_test_clips_is_named_in_the_heading(tmp_path):
     write_json(tmp_path / "model" / "last" / "state" / "progress.json", {"num_clips": 1258})
     names = [f"clip {number}" for number in range(252)]
@@ -248,6 +256,8 @@ def test_missing_data_say_where_they_are_had_and_what_can_be_run(capsys, tmp_pat
         (["reproduce"], "Expected a TABLE"),
         (["reproduce", "unik-table-3.3", "--set", "seed=3"], "--set cannot change ['seed']"),
         (["reproduce", "unik-table-3.3", "--set", "epochs"], "expected NAME=VALUE"),
+        (["reproduce", "unik-table-3.3", "--set", "epoch=3"], "a recipe has no epoch. Did you mean epochs"),
+        (["reproduce", "unik-table-3.3", "--seeds", "-1", "--data_root", "."], "data are missing"),
         (["reproduce", "unik-table-3.3", "--rows", "MS-G3D"], "has no row ['MS-G3D'] that can be run"),
         (["reproduce", "unik-table-3.3", "--data_root", "nowhere"], "expected a folder, or NAME=PATH"),
         (["results", "nowhere"], "is no folder"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,12 +176,19 @@ def _places(given: list[str]) -> tuple[Path | None, dict[str, Path]]:
 
 
 def _changes(given: list[str]) -> dict[str, str]:
+    from motionhub.training.arguments import TrainingRecipe
+
+    known = set(TrainingRecipe.__dataclass_fields__)
     changes = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not re.fullmatch(r"[a-z_]+", name) or not equals or not value:
             raise ValueError(f"--set: expected NAME=VALUE such as epochs=2, got {text!r}.")
         changes[name] = value
-    if kept := sorted({"seed", "output_dir", "dataset", "data_root", "protocol"} & set(changes)):
-        raise ValueError(f"--set cannot change {kept}, which the table sets; see --seeds and --data_root.")
+    if kept := sorted({"seed", "output_dir", "mode", "label_fraction"} & set(changes)):
+        raise ValueError(f"--set cannot change {kept}, which the table sets.")
+    if unknown := sorted(set(changes) - known):
+        near = get_close_matches(unknown[0], known, n=3)
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise ValueError(f"--set: a recipe has no {unknown[0]}.{meant} See motionhub train --help.")
     return changes

@@ -180,7 +180,7 @@ def load_table(path: Path, variant: str = "") -> Table:
     rows = chosen.get("rows") or content["rows"]
     cells = tuple(_cells(path, rows, columns, recipes, published if not variant else {}))
     orderings = chosen.get("orderings", content["orderings"])
-    names = tuple(columns) if variant else tuple(next(iter(published.values()), {}) or columns)
+    names = tuple(columns) if variant or not published else tuple(next(iter(published.values())))
     facts = {**content, **{name: chosen[name] for name in ("unit", "digits", "lower_is_better") if name in chosen}}
     return Table(
         id=path.stem,
@@ -246,9 +246,10 @@ def load_recipes() -> dict[str, Recipe]:
     content = tomllib.loads((TABLES / "recipes.toml").read_text(encoding="utf-8"))
     recipes = {}
     for name, entry in content.items():
-        known = {key: entry[key] for key in ("needs", "checkpoint") if key in entry}
-        lists = {key: tuple(entry.get(key, ())) for key in ("steps", "value", "data")}
-        recipes[name] = Recipe(name, variables=entry.get("variables", {}), **lists, **known)
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+        }
+        recipes[name] = Recipe(name, **fields)
     return recipes
 
 
