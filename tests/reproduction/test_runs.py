@@ -257,7 +257,7 @@ def test_missing_data_say_where_they_are_had_and_what_can_be_run(capsys, tmp_pat
         (["reproduce", "unik-table-3.3", "--set", "seed=3"], "--set cannot change ['seed']"),
         (["reproduce", "unik-table-3.3", "--set", "epochs"], "expected NAME=VALUE"),
         (["reproduce", "unik-table-3.3", "--set", "epoch=3"], "a recipe has no epoch. Did you mean epochs"),
-        (["reproduce", "unik-table-3.3", "--seeds", "-1", "--data_root", "."], "data are missing"),
+        (["reproduce", "unik-table-3.3", "--seeds", "-1"], "expected numbers of at least 0, got [-1]"),
         (["reproduce", "unik-table-3.3", "--rows", "MS-G3D"], "has no row ['MS-G3D'] that can be run"),
         (["reproduce", "unik-table-3.3", "--data_root", "nowhere"], "expected a folder, or NAME=PATH"),
         (["results", "nowhere"], "is no folder"),

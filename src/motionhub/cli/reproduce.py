@@ -46,6 +46,9 @@ def _measure(table: Any, seeds: Sequence[int], settings: Any) -> int:
     from motionhub.reproduction.report import write_report
     from motionhub.reproduction.runs import measure, missing_data
 
+    wrong = [seed for seed in seeds if seed < 0]
+    if wrong:
+        raise ValueError(f"--seeds: expected numbers of at least 0, got {wrong}.")
     if not table.cells:
         raise ValueError(
             f"{table.id}: no cell can be run as in the paper: {table.not_run or 'there is no recipe'}."
@@ -53,9 +56,6 @@ def _measure(table: Any, seeds: Sequence[int], settings: Any) -> int:
         )
     if missing := missing_data(table, settings):
         raise ValueError(f"{table.name}: data are missing: {'; '.join(missing)}.{_other_variants(table)}")
-    wrong = [seed for seed in seeds if seed < 0]
-    if wrong:
-        raise ValueError(f"--seeds: expected numbers of at least 0, got {wrong}.")
     records, busy = measure(table, list(dict.fromkeys(seeds)), settings, _run_command, note)
     folder = settings.output_dir / table.name
     print(write_report(table, records, folder))
