@@ -221,6 +221,16 @@ def test_an_ordering_is_judged_by_its_paired_differences(file):
     assert verdicts_of(turned, lines_of(turned, records))[0].text == "the other way"
 
 
+def test_rows_of_different_settings_are_not_compared(file):
+    table = load_table(file)
+    records = [
+        results.Measured(row, "easy", seed, 90.0, "", [], differs, 1.0, "", "")
+        for row, differs in (("ours", []), ("other", ["--set epochs=2"]))
+        for seed in (0, 1)
+    ]
+    assert verdicts_of(table, lines_of(table, records)) == []
+
+
 def test_the_table_is_written_as_markdown_latex_and_csv(file):
     records, _ = measured(file, Trainer({"unik-nucla-small": [0.9, 0.8]}), (0, 1))
     write_report(load_table(file), records, file.parent)

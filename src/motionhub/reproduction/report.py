@@ -100,15 +100,15 @@ def _command(table: Table, row: str, column: str, seeds: Sequence[Measured]) -> 
 
 
 def verdicts_of(table: Table, lines: Sequence[Line]) -> list[Verdict]:
-    """Every ordering that the paper claims, in the columns where both rows have a seed in common."""
-    cells = {(line.row, line.column): line for line in lines}
+    """Every ordering that the paper claims, in the columns where both rows have a seed in common and one setting."""
     found = []
-    for claim in table.orderings:
-        for column in claim.columns or table.columns:
-            first, second = cells.get((claim.better, column)), cells.get((claim.other, column))
-            if first is None or second is None or not first.values.keys() & second.values.keys():
-                continue
-            found.append(_verdict(table, claim, column, first, second))
+    for _, group in groups_of(lines):
+        cells = {(line.row, line.column): line for line in group}
+        for claim in table.orderings:
+            for column in claim.columns or table.columns:
+                first, second = cells.get((claim.better, column)), cells.get((claim.other, column))
+                if first and second and first.values.keys() & second.values.keys():
+                    found.append(_verdict(table, claim, column, first, second))
     return found
 
 
