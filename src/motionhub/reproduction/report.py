@@ -17,7 +17,7 @@ from motionhub.atomic import write_text
 from motionhub.papers import get_paper
 from motionhub.reproduction.comparison import PairedTest, latex_text, markdown_head, paired_test, said_error
 from motionhub.reproduction.results import Measured
-from motionhub.reproduction.table import Ordering, Table
+from motionhub.reproduction.table import Ordering, Table, table_ids
 
 
 # Of a paired t-test, two-sided.
@@ -93,7 +93,8 @@ def lines_of(table: Table, records: Iterable[Measured]) -> list[Line]:
 
 def _command(table: Table, row: str, column: str, seeds: Sequence[Measured]) -> str:
     """Measures the cell; the commands behind it stand in results.json."""
-    words = ["motionhub", "reproduce", table.id, *(["--variant", table.variant] if table.variant else [])]
+    name = table.id if table.id in table_ids() else f"{table.id}.toml"
+    words = ["motionhub", "reproduce", name, *(["--variant", table.variant] if table.variant else [])]
     words += ["--rows", row, "--columns", column, "--seeds", *(str(one.seed) for one in seeds)]
     changes = [each.removeprefix("--set ") for each in seeds[0].differs if each.startswith("--set ")]
     return join([*words, *(["--set", *changes] if changes else []), "--data_root", "FOLDER"])
