@@ -161,7 +161,8 @@ def _places(given: list[str]) -> tuple[Path | None, dict[str, Path]]:
     """The folder, and the files by dataset."""
     from motionhub.data.datasets.datasets import get_dataset
 
-    root, places = None, {}
+    root: Path | None = None
+    places: dict[str, Path] = {}
     for text in given:
         name, equals, path = text.partition("=")
         if equals and not Path(text).exists():
@@ -179,7 +180,7 @@ def _changes(given: list[str]) -> dict[str, str]:
     from motionhub.training.arguments import TrainingRecipe
 
     known = set(TrainingRecipe.__dataclass_fields__)
-    changes = {}
+    changes: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not re.fullmatch(r"[a-z_]+", name) or not equals or not value:

@@ -156,7 +156,7 @@ def _fewer_clips(
     found = []
     share = training.get("label_fraction", 1.0)
     for place, name, number in ((0, "training", train if share == 1.0 else None), (1, "test", test)):
-        known = sorted({split[place] for split in stated if split[place] is not None})
+        known = sorted({count for count in (split[place] for split in stated) if count is not None})
         if number is not None and known and number not in known:
             found.append(f"{dataset}: {number:,} of {known[-1]:,} {name} clips")
     return found

@@ -136,13 +136,14 @@ def _measure_cell(
     folder = settings.output_dir / table.name
     units = list(_units(table, cell, seed, settings))
     facts: dict[str, Any] = {}
-    value, error = None, ""
+    value: float | None = None
+    error = ""
     try:
         for unit in units:
             facts = run_unit(unit, run_command, settings.retry, say)
         last = units[-1].folder
-        value = read_value(last, [fill(each, {**cell.variables, "seed": seed}) for each in cell.recipe.value])
-        value *= table.scale
+        place = [fill(each, {**cell.variables, "seed": seed}) for each in cell.recipe.value]
+        value = table.scale * read_value(last, place)
     except FailedRun as failure:
         error = str(failure)
     of_files = results.facts_of_folder(units[-1].folder, cell.variables.get("dataset"), cell.variables.get("protocol"))

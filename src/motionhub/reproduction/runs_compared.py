@@ -210,8 +210,10 @@ def paired_by_clip(first: Run, second: Run) -> ClipTest | None:
     """McNemar's test of two runs on the same test clips; None where one has no scores or other clips or labels."""
     if first.labels is None or second.labels is None or first.labels != second.labels:
         return None
-    assert first.predicted is not None and second.predicted is not None
-    right = [{name for name, label in run.labels.items() if run.predicted[name] == label} for run in (first, second)]  # type: ignore[union-attr, index]
+    right = [
+        {name for name, label in (run.labels or {}).items() if (run.predicted or {}).get(name) == label}
+        for run in (first, second)
+    ]
     only = len(right[0] - right[1]), len(right[1] - right[0])
     p_value = float(binomtest(only[0], sum(only)).pvalue) if sum(only) else 1.0
     return ClipTest(*only, p_value)
