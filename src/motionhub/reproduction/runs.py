@@ -29,6 +29,7 @@ from motionhub.training.arguments import MACHINE_FIELDS
 RunCommand = Callable[[Sequence[str]], object]
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _DONE, _OUTPUT = "run.json", "output.txt"
+_RECORDED = ("commands", "error", "seconds", "date", "commit", "versions", "machine")
 _TRAINS = re.compile(r"motionhub train|python examples/(pretrain|finetune|single_shot)\w*\.py")
 
 
@@ -137,15 +138,17 @@ def _measure_cell(
     units = list(_units(table, cell, seed, settings))
     facts: dict[str, Any] = {}
     value: float | None = None
-    error = ""
+    error, commands = "", list[str]()
     try:
         for unit in units:
             facts = run_unit(unit, run_command, settings.retry, say)
+            commands += facts["commands"]
         last = units[-1].folder
         place = [fill(each, {**cell.variables, "seed": seed}) for each in cell.recipe.value]
         value = table.scale * read_value(last, place)
     except FailedRun as failure:
         error = str(failure)
+        commands = [join(words) for unit in units for words in unit.commands]
     of_files = results.facts_of_folder(units[-1].folder, cell.variables.get("dataset"), cell.variables.get("protocol"))
     differs = [table.differs] if table.differs else []
     differs += [f"--set {name}={chosen}" for name, chosen in settings.changes.items() if name not in MACHINE_FIELDS]
@@ -156,7 +159,7 @@ def _measure_cell(
         seed,
         value,
         error,
-        commands=[join(words) for unit in units for words in unit.commands],
+        commands=commands,
         differs=differs,
         seconds=round(float(facts.get("seconds", 0.0)), 1),
         date=str(facts.get("date", "")),
@@ -206,7 +209,7 @@ def _data_places(table: Table, variables: Mapping[str, Any], settings: Settings)
 
 
 def run_unit(unit: Unit, run_command: RunCommand, retry: bool, say: Callable[[str], object]) -> dict[str, Any]:
-    """Runs the commands of a unit unless it was done; returns seconds, date, commit, versions and machine.
+    """Runs the commands of a unit unless it was done; returns `_RECORDED` of it.
 
     Raises:
         FailedRun: a command failed, now or, without `retry`, before.
@@ -234,7 +237,7 @@ def _done(unit: Unit) -> dict[str, Any] | None:
         return None
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {name: content[name] for name in ("error", "seconds", "date", "commit", "versions", "machine")}
+        return {name: content[name] for name in _RECORDED}
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: is not what a run wrote ({error}); remove it to run again.") from None
 
