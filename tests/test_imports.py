@@ -74,6 +74,8 @@ ALLOWED: dict[str, set[str]] = {
     "export": {"data/datasets", "data/synthetic", "processing", "runtime", "skeletons", "version"},
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},
+    # Numbers of clips come from the datasets; what is trained is run by the command that the caller passes.
+    "reproduction": {"data/datasets", "papers", "training", "version"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }

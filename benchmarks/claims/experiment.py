@@ -9,35 +9,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from motionhub.reproduction.comparison import Results, Scores, per_cent
+
 
 SHARED = Path(os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared"))  # real files
-Scores = dict[str, float]  # by column
-Results = dict[str, dict[str, Scores]]  # by arm, then seed (text, as JSON keeps it)
-
-
-@dataclass(frozen=True)
-class Gate:
-    """`better` must be above `other` in a column.
-
-    Args:
-        least: points that the mean difference over the seeds of both must exceed.
-        clear: it must exceed twice its deviation over the seeds, too (not asked for with one seed).
-    """
-
-    better: str
-    other: str
-    column: str
-    least: float = 0.0
-    clear: bool = True
 
 
 def command_line(
@@ -71,10 +53,6 @@ def read(path: Path | None) -> Results:
     if not all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in seeds):
         raise ValueError(f"{path}: expected numbers by arm, seed and column; give another --output.")
     return dict(results)
-
-
-def per_cent(value: float) -> str:
-    return f"{100 * value:.1f}"
 
 
 def measure(
@@ -115,90 +93,6 @@ def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(made, path)
     return torch.load(path)
-
-
-def mean_and_deviation(values: Sequence[float], scale: float = 100.0, digits: int = 1) -> str:
-    """Mean and sample deviation; "-" of none."""
-    if not len(values):
-        return "-"
-    spread = f" ± {scale * np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{scale * np.mean(values):.{digits}f}{spread}"
-
-
-def by_seed(results: Results, arm: str, column: str) -> Scores:
-    """The numbers of an arm in a column, by seed."""
-    seeds = results.get(arm, {})
-    return {seed: seeds[seed][column] for seed in sorted(seeds) if column in seeds[seed]}
-
-
-def cell(results: Results, arm: str, column: str) -> str:
-    """Mean and deviation; names its seeds when it has not all those of the arm."""
-    values = by_seed(results, arm, column)
-    fewer = values and "" not in values and len(values) < len([seed for seed in results[arm] if seed])
-    return mean_and_deviation(list(values.values())) + (f" ({said_seeds(values)})" if fewer else "")
-
-
-def said_seeds(seeds: Collection[str]) -> str:
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
-
-
-def columns_of(results: Results) -> list[str]:
-    """All columns, in the order in which they were measured."""
-    return list(dict.fromkeys(name for seeds in results.values() for scores in seeds.values() for name in scores))
-
-
-def table(
-    results: Results,
-    columns: Sequence[str] | None = None,
-    *,
-    seeds: bool = False,
-    head: str = "arm",
-    **more: dict[str, Any],
-) -> list[str]:
-    """Lines of Markdown: an arm a row. `seeds` names them; `more` are further columns, "-" where an arm has none."""
-    columns = columns_of(results) if columns is None else columns
-    lines = markdown_head([head, *["seeds"] * seeds, *columns, *more])
-    for arm in results:
-        cells = [arm, *[", ".join(sorted(results[arm]))] * seeds, *(cell(results, arm, column) for column in columns)]
-        lines.append(f"| {' | '.join([*cells, *(str(given.get(arm, '-')) for given in more.values())])} |")
-    return lines
-
-
-def markdown_head(names: Sequence[str]) -> list[str]:
-    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-
-
-def paired_gains(results: Results, better: str, other: str, column: str) -> Scores:
-    """Differences by the seeds that both have; an arm without seeds is compared with every seed."""
-    first, second = by_seed(results, better, column), by_seed(results, other, column)
-    if "" in second:
-        return {seed: value - second[""] for seed, value in first.items()}
-    return {seed: first[seed] - second[seed] for seed in first if seed in second}
-
-
-def gate_line(gate: Gate, gains: Scores) -> str:
-    """Whether a gate holds for the gains of some seeds."""
-    points = 100 * np.array(list(gains.values()))
-    spread = 2 * float(np.std(points, ddof=1)) if gate.clear and len(points) > 1 else -np.inf
-    needed = max(gate.least, spread)
-    seeds = "" if "" in gains else f" ({said_seeds(list(gains))})"
-    verdict = "holds" if points.mean() > needed else "FAILS"
-    name = f"{gate.better} - {gate.other}, {gate.column}{seeds}"
-    return f"- {name}: {points.mean():+.1f}, needed above {needed:.1f}: {verdict}"
-
-
-def gate_lines(results: Results, gates: Iterable[Gate]) -> list[str]:
-    """A line for each gate whose arms have a seed in common."""
-    pairs = ((gate, paired_gains(results, gate.better, gate.other, gate.column)) for gate in gates)
-    return [gate_line(gate, gains) for gate, gains in pairs if gains]
-
-
-def report_gates(gates: dict[str, bool]) -> int:
-    """Print whether each named gate holds; the exit status."""
-    print()
-    for name, holds in gates.items():
-        print(f"{'holds' if holds else 'FAILS'}  {name}")
-    return 0 if all(gates.values()) else 1
 
 
 class Called(nn.Module):

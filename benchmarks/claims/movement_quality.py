@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 import motionhub  # noqa: F401  registers the models
 from motionhub.data.build.build import build_dataset
 from motionhub.models.movement_quality import SkeletonForMovementQuality
+from motionhub.reproduction import comparison
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.start import has_weights, load_processor
@@ -184,7 +185,7 @@ def table(reports: dict[str, dict[str, Any]], statistic: str) -> list[str]:
     }
     rows["**mean**"] = [f"{cell(one['mean'][statistic])} of {len(one['movements'])}" for one in reports.values()]
     rows["accuracy, mean"] = [f"{mean_accuracy(report):.2f}" for report in reports.values()]
-    lines = experiment.markdown_head([statistic, *reports])
+    lines = comparison.markdown_head([statistic, *reports])
     return lines + [f"| {' | '.join([name, *cells])} |" for name, cells in rows.items()]
 
 
@@ -212,13 +213,13 @@ def gates(seeds: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
 
 def over_seeds(seeds: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
     """A row an arm: mean over the movements, then mean and sample deviation over the seeds."""
-    lines = experiment.markdown_head(["arm", "AUC", "Spearman", "accuracy", "movements", "seeds"])
+    lines = comparison.markdown_head(["arm", "AUC", "Spearman", "accuracy", "movements", "seeds"])
     for arm in ARMS:
         found = [reports[arm] for reports in seeds if arm in reports]
         if found:
             columns = [[float(report["mean"][name]["value"]) for report in found] for name in ("auc", "spearman")]
             columns.append([mean_accuracy(report) for report in found])
-            cells = [experiment.mean_and_deviation(values, 1, 3) for values in columns]
+            cells = [comparison.mean_and_deviation(values, 1, 3) for values in columns]
             movements = "/".join(sorted({str(len(report["movements"])) for report in found}))
             lines.append(f"| {' | '.join([arm, *cells, movements, str(len(found))])} |")
     return lines

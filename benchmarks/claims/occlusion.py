@@ -14,12 +14,13 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Results, Scores, gate_lines
 from motions import Batch, Clips, small_encoder, whole
 from pretraining import Data, one_camera, or_vpe
 from torch import Generator, Tensor
 
 from motionhub.augment.occlusion import PATTERNS, hide, visibility
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Gate, Results, Scores, gate_lines
 
 
 ARMS, RAW = ("random weights", "no hiding", "random joints", "SubG-DA"), "raw coordinates"
@@ -118,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     experiment.measure(ARMS, options.seeds, score, options.output, results)
     experiment.measure([RAW], [""] if options.seeds and RAW not in results else [], score, options.output, results)
     for title in titles:
-        print("\n".join([f"{title}:", "", *experiment.table(of_title(results, title)), ""]))
+        print("\n".join([f"{title}:", "", *comparison.table(of_title(results, title)), ""]))
     print("\n".join([PAPER, "", *gate_lines(of_title(results, "Bandai-Namco, clean probe"), GATES)]))
     return 0
 

@@ -15,7 +15,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Called, Gate, Scores, fit, gate_lines
+from experiment import Called, fit
 from hcn import Hcn
 from motions import DEVELOP, Clips
 from posture_poses import FRAMES, LAYOUT, Data, Images, thirteen
@@ -31,6 +31,8 @@ from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.objectives.pose_views import PoseViews
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Gate, Scores, gate_lines
 
 
 WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 1500, 64, 0.02  # four poses a clip: 256 as in the paper
@@ -327,7 +329,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arms = [arm for arm in options.arms if arm not in options.skip]
     results = experiment.measure(arms, options.seeds, score, options.output)
-    print("\n".join([*experiment.table(results, COLUMNS, paper=PAPER), "", *gate_lines(results, GATES)]))
+    print("\n".join([*comparison.table(results, COLUMNS, paper=PAPER), "", *gate_lines(results, GATES)]))
     return 0
 
 

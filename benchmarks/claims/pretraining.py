@@ -19,7 +19,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Called, Gate, Results, Scores, columns_of, gate_lines, kept
+from experiment import Called, kept
 from motions import DEVELOP, Batch, Clips, small_encoder, whole
 from torch import Generator, Tensor, nn
 
@@ -31,6 +31,8 @@ from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.objectives.self_supervised import SelfSupervised
 from motionhub.objectives.via import ViaCycle, ViaPairs
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Gate, Results, Scores, columns_of, gate_lines
 
 
 RATE = 1e-3  # of fine-tuning, the encoder's
@@ -207,7 +209,7 @@ def table(results: Results) -> list[str]:
     found = columns_of(results)
     columns = [f"{task} {kind}" for task in ("N-UCLA", "Penn") for kind in ("linear", "plain", "5 %", "10 %", "100 %")]
     columns = [name for name in [*columns, *VIEW_COLUMNS] if name in found]
-    return experiment.table(results, columns, seeds=True)
+    return comparison.table(results, columns, seeds=True)
 
 
 def judged(model: Any, data: Data, options: argparse.Namespace, seed: int) -> Scores:

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import sbit_pairs
-from experiment import SHARED, report_gates
+from experiment import SHARED
 from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from motionhub import SkeletonSequence, aggregate_experts, convert_layout, read, refine
 from motionhub.metrics.pose_error import mpjpe, pck
 from motionhub.poses import filters
+from motionhub.reproduction.comparison import report_gates
 from motionhub.skeletons import repair
 from motionhub.skeletons.measures import noise_level
 

@@ -13,13 +13,14 @@ from typing import Any
 import experiment
 import numpy as np
 from datasets import Dataset
-from experiment import Results, Scores
 from transformers import AutoFeatureExtractor
 
 from motionhub import AutoModelForActionClassification, SkeletonSequence, aggregate_experts, refine
 from motionhub.data.build.build import build_dataset
 from motionhub.metrics.classification import classification_report
 from motionhub.poses import filters
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Results, Scores
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.training.evaluators import score_clips
 
@@ -109,8 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for seeds in ([""], arguments.seeds):  # nothing random happens to clean clips
         experiment.measure(list(METHODS), seeds, score, arguments.output, results)
     print(f"N-UCLA (views 1, 2), cross-subject, {len(test)} test clips, top-1")
-    damages = [name for name in DAMAGES if name in experiment.columns_of(results)]
-    print("\n".join(experiment.table(results, damages, head="")))
+    damages = [name for name in DAMAGES if name in comparison.columns_of(results)]
+    print("\n".join(comparison.table(results, damages, head="")))
     return report_gates(results)
 
 
@@ -131,10 +132,10 @@ def report_gates(results: Results) -> int:
     """What refinement gives back, in every seed, where a damage has a step made for it."""
     gates = {}
     for damage, method in GATES:
-        gains = experiment.paired_gains(results, method, "as it is", damage)
+        gains = comparison.paired_gains(results, method, "as it is", damage)
         if gains:
             gates[f"{damage}: {method} is above the damaged clips in every seed"] = min(gains.values()) > 0
-    return experiment.report_gates(gates)
+    return comparison.report_gates(gates)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import numpy as np
 import sbit_pairs
 import torch
 from datasets import Dataset
-from experiment import Results, Scores, by_seed, markdown_head, said_seeds
 from motion_pairs import PairMaker
 from motions import encoder_config, trained_by_recipe
 from torch import nn
@@ -33,6 +32,7 @@ from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.via import ViaPairs
 from motionhub.processing.collate import collate_skeletons
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.reproduction.comparison import Results, Scores, by_seed, markdown_head, said_seeds
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.rows import from_row

@@ -21,7 +21,6 @@ import experiment
 import numpy as np
 import torch
 from datasets import Value, concatenate_datasets
-from experiment import Results, Scores, paired_gains
 from motions import trained_by_recipe
 from segmentation_controls import Controls
 from sklearn.linear_model import LogisticRegression
@@ -39,6 +38,8 @@ from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.processing.collate import collate_skeletons
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Results, Scores, paired_gains
 from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.start import load_checkpoint, load_processor, load_weights, prepare_model
@@ -258,7 +259,7 @@ def pretrained(splits: Any, model: str, archive: str, epochs: int, folder: Path)
 
 
 def print_table(results: Results) -> None:
-    print("\n".join(experiment.table(results, list(COLUMNS), runs={arm: len(results[arm]) for arm in results})))
+    print("\n".join(comparison.table(results, list(COLUMNS), runs={arm: len(results[arm]) for arm in results})))
 
 
 def print_gates(results: Results) -> bool:
@@ -282,7 +283,7 @@ def print_gates(results: Results) -> bool:
 
 
 def said_gain(gains: list[float]) -> str:
-    said = experiment.mean_and_deviation(gains)
+    said = comparison.mean_and_deviation(gains)
     return said if said.startswith("-") else f"+{said}"
 
 

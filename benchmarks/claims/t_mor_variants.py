@@ -16,7 +16,7 @@ import motions
 import numpy as np
 import torch
 from captioned_clips import Part, Pool, means_of, named_right, seen, split_batches, texts_of
-from experiment import Scores, kept
+from experiment import kept
 from torch import Tensor
 from zero_shot import t_mor
 
@@ -28,6 +28,8 @@ from motionhub.models.r3d import R3dConfig, R3dModel
 from motionhub.models.t_mor import TMorModel
 from motionhub.objectives.t_mor import TMor
 from motionhub.processing.video_clip import VideoClipProcessor
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Scores
 from motionhub.skeletons.rows import from_row
 
 
@@ -157,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return found
 
     results = experiment.measure(options.arms, options.seeds, score, options.output)
-    print("\n".join(experiment.table(results)))
+    print("\n".join(comparison.table(results)))
     return 0
 
 

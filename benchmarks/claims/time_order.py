@@ -15,13 +15,14 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Scores, gate_lines
 from motions import Batch, Clips, of_frames
 from torch import Generator, Tensor
 
 from motionhub.data.datasets.bandai_namco import CLASS_NAMES
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.objectives.ltn import LtnMoco
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Gate, Scores, gate_lines
 
 
 SEGMENT, PLACES = 24, (0, 20, 40)  # frames of a segment; where the probed ones begin, of 64 frames
@@ -225,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.picture is not None:
         shown = {arm: encoders[arm] for arm in (RANDOM, "MoCo", "LTN v3", "complement", ONE_START) if arm in encoders}
         draw(shown, data["bandai-namco"][1], options.picture)
-    print("\n".join([*experiment.table(results, COLUMNS), "", *gate_lines(results, GATES)]))
+    print("\n".join([*comparison.table(results, COLUMNS), "", *gate_lines(results, GATES)]))
     return 0
 
 

@@ -16,7 +16,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Called, Gate, Results, Scores, gate_lines, kept
+from experiment import Called, kept
 from torch import Generator, Tensor, nn
 from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_images, draw_reconstructions, load, split
 
@@ -25,6 +25,8 @@ from motionhub.metrics.agreement import rank_correlation
 from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViModel
 from motionhub.nn.heads import RecurrentHead
 from motionhub.objectives.u_vi import UVi
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Gate, Results, Scores, gate_lines
 
 
 SIZES: dict[str, Any] = {
@@ -230,7 +232,7 @@ def gates(results: Results) -> list[str]:
     """Differences paired by seed, and what the invariance loss takes off the distance of codes."""
     lines = gate_lines(results, GATES)
     for with_loss, without in (("U-VI", "rec + equiv"), ("rec + invar", "rec")):
-        codes = [list(experiment.by_seed(results, arm, "code").values()) for arm in (with_loss, without)]
+        codes = [list(comparison.by_seed(results, arm, "code").values()) for arm in (with_loss, without)]
         if all(codes):
             less = 1 - float(np.mean(codes[0]) / np.mean(codes[1]))
             verdict = "holds" if less >= LEAST_REDUCTION else "FAILS"
@@ -243,7 +245,7 @@ def gates(results: Results) -> list[str]:
 
 def table(results: Results) -> list[str]:
     depth, rgb = ({arm: numbers[place] for arm, numbers in PAPER.items()} for place in range(2))
-    return experiment.table(results, COLUMNS, **{"paper, depth": depth, "paper, RGB": rgb})
+    return comparison.table(results, COLUMNS, **{"paper, depth": depth, "paper, RGB": rgb})
 
 
 def drawn_once(options: argparse.Namespace) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from captioned_clips import (
     texts_of,
     texts_of_made,
 )
-from experiment import Results, Scores
 from motions import Clips
 from pretraining import Labels
 from sklearn.linear_model import Ridge
@@ -41,6 +40,8 @@ from motionhub.data.datasets.datasets import get_dataset
 from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, harmonic_mean, seen_and_unseen
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.objectives.t_mor import TMor
+from motionhub.reproduction import comparison
+from motionhub.reproduction.comparison import Results, Scores
 
 
 SPLITS = 5
@@ -274,7 +275,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 json.dumps({"seed": seed, **{arm: seeds[str(seed)] for arm, seeds in report[name].items()}}),
                 flush=True,
             )
-        print("\n".join(["", name, *experiment.table(report[name]), ""]), flush=True)
+        print("\n".join(["", name, *comparison.table(report[name]), ""]), flush=True)
     experiment.save(report, chosen.output)
     return verdict(report)
 
@@ -300,7 +301,7 @@ def verdict(report: dict[str, Results]) -> int:
     if "splits" not in report:
         return 0
     own, shuffled = (
-        100 * np.mean(list(experiment.by_seed(report["splits"], arm, "H").values()))
+        100 * np.mean(list(comparison.by_seed(report["splits"], arm, "H").values()))
         for arm in ("T-MOR", "shuffled texts")
     )
     holds = bool(own >= GATE_H and own >= GATE_TIMES * shuffled)

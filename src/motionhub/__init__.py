@@ -144,6 +144,7 @@ if TYPE_CHECKING:
     from motionhub.poses.students import LcrNetStudent as LcrNetStudent
     from motionhub.poses.students import pose_agreement as pose_agreement
     from motionhub.poses.students import self_training_recipe as self_training_recipe
+    from motionhub.processing.collate import collate_skeletons as collate_skeletons
     from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
     from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
@@ -151,6 +152,8 @@ if TYPE_CHECKING:
     from motionhub.processing.skeleton import with_augmentation as with_augmentation
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
     from motionhub.runtime.predictor import Predictor as Predictor
+    from motionhub.reproduction.runs_compared import comparison_table as comparison_table
+    from motionhub.reproduction.runs_compared import find_runs as find_runs
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import cut as cut
@@ -294,12 +297,14 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "pseudo_labels",
     ),
     "motionhub.poses.students": ("HeatmapStudent", "LcrNetStudent", "pose_agreement", "self_training_recipe"),
+    "motionhub.processing.collate": ("collate_skeletons",),
     "motionhub.processing.person_images": ("PersonImageProcessor",),
     "motionhub.processing.posture_images": ("PostureImageProcessor",),
     "motionhub.processing.retargeting": ("RetargetProcessor",),
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
     "motionhub.runtime.predictor": ("Predictor",),
+    "motionhub.reproduction.runs_compared": ("comparison_table", "find_runs"),
     "motionhub.skeletons.checks": ("inspect",),
     "motionhub.skeletons.convert": ("convert_layout", "cut", "resample"),
     "motionhub.skeletons.layout": ("SkeletonLayout",),

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from helpers import load_script
 
+from motionhub.reproduction import comparison
+
 
 CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
 SCRIPTS = sorted(path.stem for path in CLAIMS.glob("*.py") if "def main(" in path.read_text(encoding="utf-8"))
@@ -22,20 +24,21 @@ def results_of(column, **arms):
 
 def test_gates_are_paired_by_seed_and_need_twice_the_spread(experiment):
     results = results_of("hit@1", ours={0: 0.5, 1: 0.6, 2: 0.0}, raw={0: 0.2, 1: 0.3}, other={0: 0.45, 1: 0.2})
-    gates = [experiment.Gate("ours", arm, "hit@1", 15.0) for arm in ("raw", "other", "absent")]
-    assert experiment.gate_lines(results, gates) == [
-        "- ours - raw, hit@1 (seeds 0, 1): +30.0, needed above 15.0: holds",
+    gates = [comparison.Gate("ours", arm, "hit@1", 15.0) for arm in ("raw", "other", "absent")]
+    assert comparison.gate_lines(results, gates) == [
+        "- ours - raw, hit@1 (seeds 0, 1): +30.0 (standard error 0.0, 2 seeds would tell), needed above 15.0: holds",
         # gains of 5 and 40: mean 22.5, deviation 24.7
-        "- ours - other, hit@1 (seeds 0, 1): +22.5, needed above 49.5: FAILS",
+        "- ours - other, hit@1 (seeds 0, 1): +22.5 (standard error 17.5, 12 seeds would tell), "
+        "needed above 49.5: FAILS",
     ]
-    plain = experiment.Gate("ours", "other", "hit@1", 15.0, clear=False)
-    assert experiment.gate_lines(results, [plain])[0].endswith("needed above 15.0: holds")
+    plain = comparison.Gate("ours", "other", "hit@1", 15.0, clear=False)
+    assert comparison.gate_lines(results, [plain])[0].endswith("needed above 15.0: holds")
 
 
 def test_a_control_without_seeds_is_compared_with_every_seed(experiment):
     results = results_of("x", ours={0: 0.5, 1: 0.7}, control={"": 0.4}, raw={1: 0.9})
-    assert experiment.paired_gains(results, "ours", "control", "x") == pytest.approx({"0": 0.1, "1": 0.3})
-    assert experiment.paired_gains(results, "ours", "raw", "x") == pytest.approx({"1": -0.2})
+    assert comparison.paired_gains(results, "ours", "control", "x") == pytest.approx({"0": 0.1, "1": 0.3})
+    assert comparison.paired_gains(results, "ours", "raw", "x") == pytest.approx({"1": -0.2})
 
 
 def test_a_run_again_replaces_its_numbers_and_the_others_stay(experiment, tmp_path):
@@ -50,7 +53,7 @@ def test_a_run_again_replaces_its_numbers_and_the_others_stay(experiment, tmp_pa
             "b": {"0": {"x": 0.0, "y": 0.5}, "1": {"x": 0.1, "y": 0.5}},
         }
     )
-    assert experiment.table(experiment.read(file), ["y", "z"], paper={"b": 3})[2:] == [
+    assert comparison.table(experiment.read(file), ["y", "z"], paper={"b": 3})[2:] == [
         "| a | 50.0 ± 0.0 (seeds 0, 1) | - | - |",
         "| b | 50.0 ± 0.0 | - | 3 |",
     ]

@@ -179,7 +179,7 @@ def test_a_gate_compares_seeds_in_pairs(motions):
     results["random weights"]["7"] = {"any side": 0.9}  # a seed that the others do not have
     via, contrast = pretraining.gate_lines(results, pretraining.GATES)
     assert contrast.endswith(
-        "any side (seeds 0, 1, 2): +15.0, needed above 10.0: holds"
+        "+15.0 (standard error 0.0, 2 seeds would tell), needed above 10.0: holds"
     )  # the spread of the seeds is common to both arms
     assert via.endswith("FAILS")  # +50, -20, +30
 

@@ -48,6 +48,9 @@ OPTIONS = {
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
     "map": "index! -o,--output! --method=pca",
     "card": "run! --licence! --data! --data_licence! --title --summary --limits --overwrite",
+    "reproduce": "table --list --data_root --variant --seeds=0 --rows --columns --set --retry "
+    "--output_dir=runs/reproduce",
+    "results": "runs! --metric=top1 --latex --classes=3 --output_dir --json",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",

@@ -31,6 +31,8 @@ from motionhub.cli.quality import quality
 from motionhub.cli.refine import refine
 from motionhub.cli.repetitions import repetitions
 from motionhub.cli.report import handle_cli_errors
+from motionhub.cli.reproduce import reproduce
+from motionhub.cli.results import results
 from motionhub.cli.search import index, map_, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
@@ -45,6 +47,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Measurements": (measure, repetitions, compare, quality),
     "Datasets": (dataset, features),
     "Models": (train, evaluate, export),
+    "Papers and runs": (reproduce, results),
     "Search": (index, search, map_),
     "Hub": (card, push, bundle),
 }

@@ -123,7 +123,7 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
         raise ValueError(f"{folder} has no card (README.md); make the dataset with `motionhub dataset build`.")
     card = DatasetCard.load(path)
     data = card.data.to_dict()
-    clips = any(Path(folder).rglob("*.parquet"))
+    clips = any(Path(folder).rglob("*.parquet")) or _has_lists(Path(folder), data.get("configs"))
     recipe = not clips and not data.get("configs")  # a card without clips, which says how to make the dataset
     absent = [name for name in ("license", "configs") if not data.get(name) and not (recipe and name == "configs")]
     if data.get("license") == "other":
@@ -139,6 +139,13 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
             f"{hint if 'license' in absent else ''}"
         )
     return card
+
+
+def _has_lists(folder: Path, configs: Any) -> bool:
+    """Whether every file that the card's configs name is a CSV of the folder: lists of clips, as of a benchmark."""
+    parts = [part for config in configs or () for part in config.get("data_files") or () if isinstance(part, dict)]
+    paths = [str(part.get("path", "")) for part in parts]
+    return bool(paths) and all(path.endswith(".csv") and (folder / path).is_file() for path in paths)
 
 
 def stage_checkpoint(

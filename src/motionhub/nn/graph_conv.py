@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from motionhub.nn.masked_norm import ChannelNorm
-from motionhub.nn.temporal import PointwiseLinear, combine
+from motionhub.nn.temporal import PointwiseLinear, adapted_weight, combine
 
 
 class JointGraph(nn.Module):
@@ -110,7 +110,7 @@ class DependencyAttention(nn.Module):
     def mix_and_project(self, windows: Tensor, dependencies: Tensor) -> Tensor:
         """Joints mixed by every head, then the value projection of every head and their sum, in one convolution."""
         mixed = mix_joints(windows, dependencies)
-        weight = self.value.weight.view(self.num_heads, self.out_channels, self.in_channels)
+        weight = adapted_weight(self.value).view(self.num_heads, self.out_channels, self.in_channels)
         bias = self.value.bias.view(self.num_heads, self.out_channels).sum(0)
         return combine(mixed, weight, bias).unflatten(1, (-1, windows.shape[2]))
 
@@ -193,7 +193,7 @@ class GraphConv(nn.Module):
         return out.relu_(), None, weights
 
     def mix_and_project(self, features: Tensor, weights: Tensor) -> Tensor:
-        weight = self.value.weight.view(self.num_subsets, self.out_channels, self.in_channels)
+        weight = adapted_weight(self.value).view(self.num_subsets, self.out_channels, self.in_channels)
         return combine(mix_joints(features, weights), weight, None).unflatten(1, (-1, features.shape[2]))
 
     def joint_bias(self, matrices: Tensor) -> Tensor:

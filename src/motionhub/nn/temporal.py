@@ -32,6 +32,19 @@ class PointwiseLinear(nn.Linear):
         return out.permute(0, 2, 3, 1).reshape(people, joints, frames, self.out_features)
 
 
+def adapted_weight(layer: Any) -> Tensor:
+    """The weight of a linear layer, with what LoRA (PEFT) adds to it, for layers that are computed by their weight.
+
+    The dropout of LoRA, which acts on a layer's input, is not applied.
+    """
+    weight: Tensor = layer.weight
+    if hasattr(layer, "lora_A") and not layer.merged and not layer.disable_adapters:
+        for name in layer.active_adapters:
+            if name in layer.lora_A:
+                weight = weight + layer.get_delta_weight(name)
+    return weight
+
+
 def combine(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Sum over `parts` of `features (people, parts, positions, channels) @ weight (parts, out, channels).T`.
 

@@ -26,6 +26,13 @@ def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]
 
     Raises:
         ValueError: no samples, a sample without one of the names, or samples with different joints or dims.
+
+    Examples:
+        >>> rows = motionhub.generate_dataset(num_clips=2, seed=0, layout="coco-17")
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, num_people=1)
+        >>> clips = motionhub.ClipDataset(rows, processor, training=False)
+        >>> sorted(motionhub.collate_skeletons([clips[0], clips[1]]))
+        ['attention_mask', 'joint_mask', 'keypoints', 'labels']
     """
     _check(samples)
     batch = padded_batch([{name: torch.as_tensor(sample[name]) for name in NAMES} for sample in samples], NAMES)

@@ -14,8 +14,8 @@ from motionhub.visualization.canvas import need
 
 
 # Okabe and Ito's colour-blind safe set, then more; further labels repeat colours.
-_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4B4E54", "#8C6BB1", "#A6761D")
-_DARK, _GREY, _LINE = "#26282C", "#4B4E54", "#E2E4E8"
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4B4E54", "#8C6BB1", "#A6761D")
+DARK, _GREY, _LINE = "#26282C", "#4B4E54", "#E2E4E8"
 # Frames of a close-up, in which single frames are distinct.
 _CLOSE = 150
 
@@ -41,13 +41,13 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str], path: str | P
     figure, panels = new_figure(side, side)
     axes = panels[0, 0]
     axes.imshow(shown, cmap="Blues", vmin=0, vmax=100)
-    _name_axes(axes, class_names, class_names)
+    name_axes(axes, class_names, class_names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if size <= 40:
         dark = shown > 0.55 * max(float(shown.max()), 1e-9)
         for row, column in zip(*np.nonzero(shown), strict=True):
-            look = {"fontsize": 8 if size <= 20 else 5, "color": "white" if dark[row, column] else _DARK}
+            look = {"fontsize": 8 if size <= 20 else 5, "color": "white" if dark[row, column] else DARK}
             axes.text(column, row, f"{shown[row, column]:.0f}", ha="center", va="center", **look)
     axes.set_title("percent of each true class", fontsize=10)
     return save_figure(figure, path)
@@ -65,7 +65,7 @@ def plot_per_class(class_names: Sequence[str], values: Sequence[float | None], p
     order = np.argsort(np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")
     figure, panels = new_figure(6.4, float(np.clip(0.28 * len(values) + 1.2, 2.2, 40.0)))
     axes = panels[0, 0]
-    axes.barh(np.arange(len(order)), np.nan_to_num(numbers[order]), color=_SERIES[0], height=0.7)
+    axes.barh(np.arange(len(order)), np.nan_to_num(numbers[order]), color=SERIES[0], height=0.7)
     for row, index in enumerate(order):
         text = "no clip" if np.isnan(numbers[index]) else f"{numbers[index]:.2f}"
         axes.text(np.nan_to_num(numbers[index]) + 0.01, row, text, va="center", fontsize=8, color=_GREY)
@@ -75,7 +75,7 @@ def plot_per_class(class_names: Sequence[str], values: Sequence[float | None], p
     axes.margins(y=0.01)
     if np.isfinite(numbers).any():
         mean = float(np.nanmean(numbers))
-        axes.axvline(mean, color=_SERIES[1], linewidth=1.2, label=f"mean {mean:.3f}")
+        axes.axvline(mean, color=SERIES[1], linewidth=1.2, label=f"mean {mean:.3f}")
         axes.legend(loc="lower right", fontsize=8, frameon=False)
     return save_figure(figure, path)
 
@@ -148,7 +148,7 @@ def plot_attention(
     colours = {"cmap": "RdBu_r" if negative else "viridis", "vmin": -top if negative else 0.0, "vmax": top}
     for index, (axes, values) in enumerate(zip(panels.flat, heads, strict=True)):
         image = axes.imshow(values, aspect="auto", **colours)
-        _name_axes(axes, rows if index == 0 else None, columns)
+        name_axes(axes, rows if index == 0 else None, columns)
         if len(heads) > 1:
             axes.set_title(f"head {index + 1}", fontsize=9)
     figure.colorbar(image, ax=list(panels.flat), shrink=0.85, pad=0.02)
@@ -192,9 +192,9 @@ def plot_refinement(
         for axes, (start, stop) in zip(row, ((0, before.num_frames), (first, end)), strict=True):
             frames = np.arange(start, stop)
             close = stop - start <= 2 * _CLOSE
-            axes.plot(frames, tracks[0][start:stop, axis], color=_SERIES[1], lw=0.8, marker="." if close else "", ms=4)
-            axes.plot(frames, tracks[1][start:stop, axis], color=_SERIES[0], lw=1.2)
-            shade = {"transform": axes.get_xaxis_transform(), "color": _SERIES[2], "alpha": 0.15, "lw": 0}
+            axes.plot(frames, tracks[0][start:stop, axis], color=SERIES[1], lw=0.8, marker="." if close else "", ms=4)
+            axes.plot(frames, tracks[1][start:stop, axis], color=SERIES[0], lw=1.2)
+            shade = {"transform": axes.get_xaxis_transform(), "color": SERIES[2], "alpha": 0.15, "lw": 0}
             axes.fill_between(frames, 0, 1, where=filled[start:stop], **shade)
             if before.unit == "pixel" and axis == 1:
                 axes.invert_yaxis()
@@ -250,7 +250,7 @@ def plot_ribbon(
     begins = {lane: min((_span(row)[0] for row in found if _lane(row) == lane), default=np.inf) for lane in lanes}
     lanes.sort(key=lambda lane: (lane[0], begins[lane], lane[1]))
     labels = dict.fromkeys(label for _, label in lanes)
-    colours = {label: _SERIES[index % len(_SERIES)] for index, label in enumerate(labels)}
+    colours = {label: SERIES[index % len(SERIES)] for index, label in enumerate(labels)}
     figure, panels = new_figure(9.0, float(np.clip(0.36 * len(lanes) + 1.3, 1.8, 40.0)))
     axes = panels[0, 0]
     for index in range(len(lanes)):
@@ -259,7 +259,7 @@ def plot_ribbon(
         look = {"facecolors": colours[str(row["label"])], "alpha": 0.45 + 0.55 * float(row.get("score", 1.0))}
         axes.broken_barh([_span(row)], (lanes.index(_lane(row)) - 0.3, 0.6), **look)
     for row in true:
-        outline = {"facecolors": "none", "edgecolors": _DARK, "linewidth": 1.0}
+        outline = {"facecolors": "none", "edgecolors": DARK, "linewidth": 1.0}
         axes.broken_barh([_span(row)], (lanes.index(_lane(row)) - 0.42, 0.84), **outline)
     names = [label if person == "clip" else f"{person}: {label}" for person, label in lanes]
     axes.set_yticks(range(len(lanes)), names, fontsize=8)
@@ -393,7 +393,9 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _name_axes(axes: Any, rows: Sequence[str] | None, columns: Sequence[str]) -> None:
+def name_axes(axes: Any, rows: Sequence[str] | None, columns: Sequence[str]) -> None:
+    """Names of the rows, if any, and columns of an image, smaller where there are many."""
+
     def small(names: Sequence[str]) -> float:
         return 8 if len(names) <= 30 else 5 if len(names) <= 60 else 3
 
