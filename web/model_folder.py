@@ -2,23 +2,27 @@
 
     python web/model_folder.py hub_configs/tmor-small build/web_model [--tower]
 
-The folder has `web.json` (config, processor, the constants of the zero-shot pipelines, every layout with its conversion
-to the model's), `model.onnx`, `similarity.safetensors` and the text bank. The page holds none of these numbers.
+The folder has `web.json` (config, processor, the constants of the zero-shot pipelines, every layout with its
+conversion to the model's), `model.onnx`, `similarity.safetensors` and the text bank. The page has no such numbers.
 """
 
 import argparse
 import hashlib
+import inspect
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from transformers import pipeline
 
 import motionhub
 from motionhub.pipelines import zero_shot, zero_shot_action_segmentation
+from motionhub.poses.estimators.mediapipe_poses import MediaPipePoses
+from motionhub.poses.tracks import follow_people
 from motionhub.processing import steps
 from motionhub.skeletons.convert import check_conversion, conversion_weights
 from motionhub.skeletons.joint_names import named_joints
@@ -29,6 +33,10 @@ from motionhub.towers import text_bank, text_towers
 SCHEMA = 1
 GRAPH, SIMILARITY, TOWER, VOCABULARY = "model.onnx", "similarity.safetensors", "tower.onnx", "vocabulary.json"
 LARGE = 10_000  # numbers in a weight that is stored in half the bytes
+CONFIG = (
+    *("score_temperature", "rejection_threshold", "window_rejection_threshold", "calibrated_stacking"),
+    *("window_seconds", "projection_size"),
+)
 INPUTS = ("keypoints", "joint_mask", "attention_mask")
 
 
@@ -58,6 +66,7 @@ class SentenceVectors(torch.nn.Module):
 
 
 def main() -> None:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a zero-shot checkpoint, or a folder of motionhub export")
     parser.add_argument("folder", type=Path, help="where the model folder is written")
@@ -85,14 +94,25 @@ def write_model_folder(checkpoint: str, folder: Path, tower: bool = False) -> No
     save_file(similarity_tensors(pipe.model.base_model), folder / SIMILARITY)
     if tower:
         export_tower(pipe.text_bank.tower, folder)
+    motionhub.write(example(), folder / "example.npz")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors are written for their owner alone
     names = sorted(path.name for path in folder.iterdir())
     facts = {"schema": SCHEMA, "motionhub": motionhub.__version__, "checkpoint": Path(checkpoint).name}
     facts |= {"graph": graph_names(folder / GRAPH), "processor": pipe.feature_extractor.to_dict()}
-    facts |= {"config": pipe.model.config.to_diff_dict(), "scoring": scoring(pipe.model.config)}
+    config = {name: getattr(pipe.model.config, name) for name in CONFIG}
+    facts |= {"config": config, "scoring": scoring(), "poses": poses()}
     facts |= {"layouts": layouts(pipe.feature_extractor.layout), "tower": pipe.text_bank.tower.to_dict()}
     facts["files"] = {name: file_facts(folder / name) for name in names}
     text = json.dumps(facts, ensure_ascii=False, indent=0)
     (folder / "web.json").write_text(text + "\n", encoding="utf-8")
+
+
+def example() -> motionhub.SkeletonSequence:
+    """A generated recording of four actions, as a 2-D camera sees it."""
+    clips = [motionhub.generate(action, seed=6) for action in ("walk around", "sit down", "stand up", "wave")]
+    clip = clips[0].replace(keypoints=np.concatenate([each.keypoints for each in clips], axis=1))
+    return motionhub.convert_layout(clip, "coco-17")
 
 
 def export_graph(model: Any, processor: Any, path: Path) -> None:
@@ -104,7 +124,7 @@ def export_graph(model: Any, processor: Any, path: Path) -> None:
     example = (torch.randn(*shape, dims), torch.ones(shape, dtype=torch.bool), torch.ones(shape[:3], dtype=torch.bool))
     batch = torch.export.Dim("batch", min=1, max=4096)
     torch.onnx.export(
-        MotionEmbeds(model.eval()),
+        MotionEmbeds(model).eval(),
         example,
         path,
         input_names=list(INPUTS),
@@ -134,13 +154,22 @@ def similarity_tensors(model: Any) -> dict[str, torch.Tensor]:
     """What turns embeddings and text vectors to similarities: the normalizer, and the projection of texts."""
     tensors = {f"typical_motion.{name}": value for name, value in model.typical_motion.state_dict().items()}
     tensors |= {f"text_projection.{name}": value for name, value in model.text_projection.state_dict().items()}
-    return {
-        name: value.detach().float().reshape(-1 if not value.ndim else value.shape).contiguous()
-        for name, value in tensors.items()
+    return {name: value.detach().float().reshape(value.shape or (1,)).contiguous() for name, value in tensors.items()}
+
+
+def poses() -> dict[str, Any]:
+    """The defaults of the pose estimator, and of following people through its frames."""
+    of_estimator = inspect.signature(MediaPipePoses).parameters
+    of_tracks = inspect.signature(follow_people).parameters
+    names = ("num_people", "min_confidence", "find_confidence")
+    found = {"layout": MediaPipePoses.layout} | {name: of_estimator[name].default for name in names}
+    return found | {
+        "joint_confidence": of_tracks["min_confidence"].default,
+        "min_frames": of_tracks["min_frames"].default,
     }
 
 
-def scoring(config: Any) -> dict[str, Any]:
+def scoring() -> dict[str, Any]:
     """The constants of the pipelines."""
     rule = zero_shot_action_segmentation.decoding_rule({}, multi_label=False)
     return {
@@ -200,7 +229,7 @@ def export_tower(tower: Any, folder: Path) -> None:
     tokens = tokenizer(["a person sits down", "a wave"], padding=True, return_tensors="pt")
     batch, length = torch.export.Dim("batch", min=1, max=256), torch.export.Dim("length", min=2, max=256)
     torch.onnx.export(
-        SentenceVectors(module.eval()),
+        SentenceVectors(module).eval(),
         (tokens["input_ids"], tokens["attention_mask"]),
         folder / TOWER,
         input_names=["input_ids", "attention_mask"],
@@ -220,7 +249,6 @@ def export_tower(tower: Any, folder: Path) -> None:
 
 def halve_weights(path: Path) -> None:
     """Stores the large weights as float16, cast to float32 when the graph is loaded: half the download."""
-    import numpy as np
     import onnx
 
     graph = onnx.load(path)

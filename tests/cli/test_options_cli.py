@@ -35,6 +35,7 @@ OPTIONS = {
     "index": f"folder! -o,--output! --model! --level=clip --representation --every=5 {READ}",
     "search": f"index! query! --text --frame --person=0 --top_k=5 --model --json --picture {READ}",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
+    "web": "folder=build/web --port=8765 --open",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",
     "bundle install": "file! --sha256 --cache_dir",

@@ -1,6 +1,6 @@
 """Writes ten recordings and what motionhub's pipelines answer, for the comparison with the page.
 
-    python web/test/reference.py CHECKPOINT FOLDER
+python web/test/reference.py CHECKPOINT FOLDER
 """
 
 import json
@@ -45,7 +45,11 @@ def recordings() -> Iterator[tuple[str, motionhub.SkeletonSequence, dict[str, An
     yield "wave.npz", in_image(motionhub.generate("wave", seed=1), "coco-17"), {}
     yield "sit.npz", motionhub.generate("sit down", seed=2), {}
     yield "jump.csv", motionhub.generate("jump", seed=3), {"unit": "metre"}
-    yield "missing.csv", with_gaps(in_image(motionhub.generate("clap", seed=4), "posetics-17"), random), {"unit": "pixel"}
+    yield (
+        "missing.csv",
+        with_gaps(in_image(motionhub.generate("clap", seed=4), "posetics-17"), random),
+        {"unit": "pixel"},
+    )
     yield "two.json", together(in_image(motionhub.generate("walk around", seed=5), "coco-17")), {"fps": 30}
     yield "long.npz", in_a_row(["walk around", "sit down", "wave", "stand up"]), {}
     yield "long_2d.json", in_image(in_a_row(["jump", "walk around", "clap"]), "coco-17"), {"fps": 30}

@@ -27,6 +27,7 @@ from motionhub.cli.report import handle_cli_errors
 from motionhub.cli.search import index, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
+from motionhub.cli.web import web
 from motionhub.version import __version__
 
 
@@ -38,6 +39,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Models": (train, evaluate),
     "Search": (index, search),
     "Hub": (push, bundle),
+    "In the browser": (web,),
 }
 
 app = Typer(
