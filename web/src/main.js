@@ -297,4 +297,4 @@ step(async () => {
   $("#about").textContent = `Model ${model.facts.checkpoint}, motionhub ${model.facts.motionhub}; ${model.bank.phrases.length} known phrases.`;
   say("Ready.");
 });
-window.motionhub = state; // for tests and the console
+window.motionhub = Object.assign(state, { words }); // for tests and the console

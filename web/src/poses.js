@@ -5,7 +5,7 @@ import { ShownError } from "./clip.js";
 import { layoutNamed, stacked } from "./readers.js";
 import { eachBodyOnce, trackPeople } from "./tracking.js";
 
-export const RATE = 20; // frames per second at which videos are looked at
+export const RATE = 15; // frames per second at which videos are looked at
 export const MOST_SECONDS = 600;
 const MAX_GAP_SECONDS = 1;
 
