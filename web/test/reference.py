@@ -13,6 +13,7 @@ import numpy as np
 from transformers import pipeline
 
 import motionhub
+from motionhub.intervals.table import as_csv, as_srt
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 
 
@@ -34,7 +35,10 @@ def main() -> None:
         labels = OWN_WORDS if "words" in name else LABELS
         clip = as_sequence(str(path), **given)
         found = {task: pipe(clip, candidate_labels=labels) for task, pipe in pipes.items()}
-        answers.append({"file": name, "given": given, "labels": labels, **found})
+        texts = {"csv": as_csv(found["segmentation"]), "srt": as_srt(found["segmentation"])}
+        answers.append({"file": name, "given": given, "labels": labels, **found, **texts})
+    nobody = motionhub.generate("wave", seed=1)
+    motionhub.write(nobody.replace(keypoints=np.full_like(nobody.keypoints, np.nan)), folder / "nobody.npz")
     (folder / "answers.json").write_text(json.dumps(answers, indent=1), encoding="utf-8")
     print(f"{len(answers)} recordings in {folder}")
 
