@@ -25,8 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"geometry"},
     "augment": {"geometry", "skeletons"},
     "visualization": {"geometry", "skeletons"},
-    # The processor applies the augmentations its config names, and aligns bodies by rotations.
-    "processing": {"skeletons", "augment", "geometry"},
+    # What needs NumPy only: steps of processors, scores of pipelines, and exported models on ONNX Runtime.
+    "runtime": {"skeletons", "augment", "geometry", "intervals"},
+    # The processor applies the augmentations its config names.
+    "processing": {"skeletons", "augment", "geometry", "runtime"},
     "data": set(),
     "data/formats": {"skeletons"},
     "data/video": set(),
@@ -41,9 +43,9 @@ ALLOWED: dict[str, set[str]] = {
     # Ids of packaged checkpoints are answered from the first file on. The table is imported by name, when something of
     # it is looked for.
     "registration": {"hub"},
-    "models": {"nn", "skeletons", "papers"},
+    "models": {"nn", "skeletons", "papers", "runtime"},
     # A tower may be one of our own models; its fingerprint is the hash of its weights.
-    "towers": {"models", "nn"},
+    "towers": {"models", "nn", "runtime"},
     # An objective that hides parts of the body takes the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
@@ -60,8 +62,10 @@ ALLOWED: dict[str, set[str]] = {
     # the text bank, and turns whole clips upright as a processor turns its windows.
     "pipelines": {
         *("data/datasets", "data/formats", "data/video", "skeletons", "poses", "metrics", "intervals", "models"),
-        *("towers", "processing", "nn"),
+        *("towers", "processing", "nn", "runtime"),
     },
+    # The comparison reads clips of files, or makes them.
+    "export": {"data/datasets", "data/synthetic", "processing", "runtime", "skeletons", "version"},
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.

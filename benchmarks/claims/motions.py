@@ -32,7 +32,7 @@ from motionhub.models.skeleton_encoder import SkeletonEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.steps import fill_missing
+from motionhub.runtime.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
@@ -142,11 +142,11 @@ def stored(sequences: Iterable[Any], columns: Sequence[Tensor]) -> Clips:
 
 def _stored(sequence: Any) -> tuple[Tensor, Tensor]:
     """`(STORED, joints, dims)` and `(STORED, joints)`: gaps are filled in time, joints never seen stay unseen."""
-    points = torch.tensor(sequence.keypoints[:1])
-    never = points[..., :1].isnan().all(1, keepdim=True)
-    filled = fill_missing(points, "interpolate").masked_fill(never, float("nan"))
+    points = sequence.keypoints[:1]
+    never = np.isnan(points[..., :1]).all(1, keepdims=True)
+    filled = np.where(never, np.nan, fill_missing(points, "interpolate")).astype(np.float32)
     confidence = None if sequence.confidence is None else sequence.confidence[:1]
-    whole = sequence.replace(keypoints=filled.numpy(), confidence=confidence, track_ids=sequence.track_ids[:1])
+    whole = sequence.replace(keypoints=filled, confidence=confidence, track_ids=sequence.track_ids[:1])
     processor = SkeletonProcessor(
         layout=LAYOUT.name,
         num_dims=sequence.num_dims,

@@ -13,8 +13,9 @@ from motionhub.models.unik import (
     UnikForActionSegmentation,
     UnikModel,
 )
-from motionhub.nn.heads import to_frame_rate, window_starts
+from motionhub.nn.heads import to_frame_rate
 from motionhub.nn.masked_norm import ChannelNorm, PersonNorm
+from motionhub.runtime.answers import window_starts
 
 
 SMALL = {"num_joints": 5, "in_channels": 3, "channels": [8, 8, 16], "strides": [1, 1, 2]}

@@ -13,11 +13,11 @@ import motionhub
 from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig
-from motionhub.pipelines.zero_shot import checked_labels, over_windows
+from motionhub.pipelines.zero_shot import over_windows
 from motionhub.pipelines.zero_shot_action_classification import NONE
-from motionhub.pipelines.zero_shot_action_segmentation import over_frames
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.steps import align_gravity
+from motionhub.runtime.steps import align_gravity
+from motionhub.runtime.zero_shot import checked_labels, over_frames
 from motionhub.towers.text_bank import TextBank
 
 
@@ -152,7 +152,7 @@ def test_background_and_none_make_no_intervals():
 
 def test_frames_get_the_weighted_mean_of_the_windows_around_them():
     likely = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    frames, begin = over_frames(likely, [(10, 14), (12, 16)])
+    frames, begin = over_frames(likely.numpy(), [(10, 14), (12, 16)])
     assert begin == 10 and frames.shape == (6, 2)
     np.testing.assert_allclose(frames[0], [1, 0])
     np.testing.assert_allclose(frames[5], [0, 1])
@@ -167,7 +167,7 @@ def test_who_is_upright_for_most_of_a_clip_is_not_turned_over_when_lying():
     )  # fmt: skip
     pipe = upright_pipe(processor)
     clip = generate("fall", seed=0, num_frames=240)
-    whole = clip.replace(keypoints=align_gravity(torch.tensor(clip.keypoints), clip.layout).numpy())
+    whole = clip.replace(keypoints=align_gravity(clip.keypoints, clip.layout))
     part = pipe.preprocess(clip, window=1.0, views=(0,))
     last = part.samples[-1]["keypoints"]
     again = SkeletonProcessor.from_dict({**processor.to_dict(), "upright": False})

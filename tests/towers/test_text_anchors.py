@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
+from motionhub.runtime.zero_shot import fill_templates
+from motionhub.towers.text_anchors import ensemble, neighbour_averaged, with_body_parts
 
 
 X, Y, Z = torch.eye(3)

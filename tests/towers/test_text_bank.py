@@ -7,7 +7,8 @@ import torch
 from helpers import read_json, write_json
 from text_models import MadeUpTower
 
-from motionhub.towers.text_bank import FACTS, PROBE, VECTORS, TextBank, normalised_spelling, text_vectors
+from motionhub.runtime.phrases import normalised_spelling
+from motionhub.towers.text_bank import FACTS, PROBE, VECTORS, TextBank, text_vectors
 from motionhub.towers.text_towers import MissingTowerError, TextTower, TowerName
 
 

@@ -16,6 +16,7 @@ from motionhub.cli.convert import convert
 from motionhub.cli.dataset import dataset
 from motionhub.cli.doctor import doctor
 from motionhub.cli.evaluate import evaluate
+from motionhub.cli.export import export
 from motionhub.cli.features import features
 from motionhub.cli.info import info
 from motionhub.cli.options import Command, Group
@@ -36,7 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Skeleton files and videos": (info, convert, poses, refine),
     "Actions": (predict, segment),
     "Datasets": (dataset, features),
-    "Models": (train, evaluate),
+    "Models": (train, evaluate, export),
     "Search": (index, search),
     "Hub": (push, bundle),
     "In the browser": (web,),

@@ -102,7 +102,7 @@ def _video_scores(video_tower: str | None, files: list[str], labels: str) -> dic
     if video_tower is None:
         return {}
     from motionhub.pipelines.video_scores import VideoScores, scores_of_video
-    from motionhub.pipelines.zero_shot import checked_labels
+    from motionhub.runtime.zero_shot import checked_labels
 
     check_weights(video_tower)
     tower = VideoScores(video_tower)

@@ -3,10 +3,7 @@
 import torch
 from torch import Tensor
 
-
-# Below these the official pre-processing of 2s-AGCN and UNIK does not rotate (SPECS 2.3).
-SMALLEST_AXIS = 1e-6
-SMALLEST_ANGLE = 1e-6
+from motionhub.geometry.trunk import SMALLEST_ANGLE, SMALLEST_AXIS
 
 
 def axis_angle_matrix(axis: Tensor, angle: Tensor) -> Tensor:

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 
 from motionhub.geometry.rotations import safe_norm
-
-
-IMAGE_UNIT = 0.5  # length of the longest side of the trunk in an image (CV-MIM's official code)
+from motionhub.geometry.trunk import IMAGE_UNIT
 
 
 def torso_frame(

@@ -11,8 +11,9 @@ from motionhub.models.skeleton_encoder import (
     SkeletonEncoderOutput,
     SkeletonPreTrainedModel,
 )
-from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate, window_starts
+from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate
 from motionhub.nn.people import frames_of_clip
+from motionhub.runtime.answers import window_starts
 
 
 class JointHead(SkeletonPreTrainedModel):

@@ -87,14 +87,6 @@ def to_frame_rate(coarse: Tensor, frames: int, stride: int, mode: str, lengths: 
     return torch.lerp(held, following, ((position % stride) / stride).unsqueeze(-1).to(coarse.dtype))
 
 
-def window_starts(frames: int, window: int, hop: int) -> list[int]:
-    """First frames of the windows that cover a clip; the last window ends with the clip."""
-    if window < 1 or not 1 <= hop <= window:
-        raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
-    last = max(frames - window, 0)
-    return sorted({*range(0, last, hop), last})
-
-
 class RecurrentHead(nn.Module):
     """Features of frames `(B, T, C)` -> `(B, outputs)` (U-VI section 4 and its official code).
 

@@ -9,7 +9,6 @@ from motionhub.pipelines.skeleton_pipeline import (
     Clip,
     SkeletonPipeline,
     Span,
-    best_scores,
     check_whole,
     model_inputs,
     process,
@@ -17,6 +16,7 @@ from motionhub.pipelines.skeleton_pipeline import (
     take_input_parameters,
 )
 from motionhub.processing.collate import averages_padding
+from motionhub.runtime.answers import best_scores
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

@@ -1,7 +1,5 @@
 """`pipeline("action-segmentation", model=...)`: actions with start and end times, per person."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,8 @@ from motionhub.pipelines.skeleton_pipeline import (
     take,
     take_input_parameters,
 )
+from motionhub.runtime.answers import RULES, interval_rows, segmentation_rule, times_of_sample
 from motionhub.skeletons.sequence import SkeletonSequence
-
-
-RULES = tuple(field.name for field in dataclasses.fields(DecodingRule))
 
 
 class ActionSegmentationPipeline(SkeletonPipeline):
@@ -93,46 +89,10 @@ class ActionSegmentationPipeline(SkeletonPipeline):
             rows += interval_rows(decode, track, times, probabilities, self.model.config.id2label)
         return {"intervals": rows, "scores": scores} if return_scores else rows
 
-    def _rule(self, background: Any = ..., exclusive: bool | None = None, **rule: Any) -> DecodingRule:
-        if exclusive is None:
-            exclusive = self.model.config.problem_type == "single_label_classification"
-        names = {str(name): int(label) for label, name in self.model.config.id2label.items()}
-        index = None
-        if background is ...:
-            index = names.get("background")
-        elif background is not None:
-            if background not in names:
-                raise ValueError(f"background must be a label of the model, {list(names)[:10]}, got {background!r}.")
-            index = names[background]
-        return DecodingRule(background=index, exclusive=exclusive, **rule)
-
-
-def interval_rows(
-    decode: DecodingRule,
-    track_id: int | None,
-    times: np.ndarray,
-    probabilities: np.ndarray,
-    names: Mapping[int, str] | Sequence[str],
-) -> list[dict[str, Any]]:
-    """The intervals of one person, by time; labels without a name give none."""
-    return [
-        {
-            "track_id": track_id,
-            "start_s": float(times[start]),
-            "end_s": float(times[end]),
-            "label": names[label],
-            "score": score,
-        }
-        for label, start, end, score in decode(probabilities, times)
-        if label < len(names)
-    ]
+    def _rule(self, **rule: Any) -> DecodingRule:
+        config = self.model.config
+        return segmentation_rule(config.id2label, config.problem_type == "single_label_classification", **rule)
 
 
 def _times(clip: Clip, index: int) -> np.ndarray:
-    """`(frames + 1,)` seconds: start of each frame of a sample, end of the last; repeated frames do not count."""
-    sample = clip.samples[index]
-    real = np.atleast_1d(np.asarray(sample["attention_mask"]).any(axis=0))
-    frames = np.asarray(sample["frames"], dtype=np.float64).reshape(len(real), -1)[:, 0][real]
-    falls = np.flatnonzero(np.diff(frames) < 0)
-    frames = frames[: falls[0] + 1] if len(falls) else frames
-    return np.append(frames, clip.sequence.num_frames) / clip.sequence.fps
+    return times_of_sample(clip.samples[index], clip.sequence.num_frames, clip.sequence.fps)

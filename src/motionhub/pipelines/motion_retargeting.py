@@ -15,7 +15,7 @@ import torch
 
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
 from motionhub.pipelines.skeleton_pipeline import FACTS, SkeletonPipeline, as_sequence, dims_of, model_inputs
-from motionhub.processing.arrays import describe, warn_of_findings
+from motionhub.runtime.arrays import describe, warn_of_findings
 from motionhub.skeletons.bodies import with_bone_lengths, with_context_of
 from motionhub.skeletons.checks import runs
 from motionhub.skeletons.convert import convert_layout

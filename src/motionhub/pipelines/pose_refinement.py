@@ -11,7 +11,7 @@ from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.poses import filters
 from motionhub.poses.refine import aggregate_sequences
 from motionhub.poses.refine import as_sequence as aggregate_as_sequence
-from motionhub.processing.arrays import describe
+from motionhub.runtime.arrays import describe
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.measures import body_size, noise_level
 from motionhub.skeletons.sequence import SkeletonSequence

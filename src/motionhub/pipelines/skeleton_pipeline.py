@@ -3,7 +3,7 @@
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from tempfile import TemporaryDirectory
@@ -19,8 +19,9 @@ from motionhub.data.formats.results import from_results, is_frame_result
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
-from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.processing.collate import averages_padding, collate_skeletons
+from motionhub.runtime.answers import Span, coverage
+from motionhub.runtime.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -29,7 +30,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, *ARRAYS, Mapping)
 FACTS = ("layout", "fps", "unit", "image_size")
 INPUT_PARAMETERS = (*FACTS, "per_person")
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class Clip:
 
     def coverage(self, *samples: int) -> float:
         """Share of detected joints in the valid frames, averaged over the samples."""
-        masks = [(self.samples[index]["joint_mask"], self.samples[index]["attention_mask"]) for index in samples]
-        return float(np.mean([np.asarray(joints)[np.asarray(frames)].mean() for joints, frames in masks]))
+        return coverage([self.samples[index] for index in samples])
 
 
 class SkeletonPipeline(Pipeline):
@@ -274,14 +273,6 @@ def check_whole(**values: Any) -> None:
     for name, value in values.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, or None; got {value!r}.")
-
-
-def best_scores(
-    labels: Mapping[int, str] | Sequence[str], scores: np.ndarray, top_k: int | None
-) -> list[dict[str, Any]]:
-    """`{"label", "score"}` of `scores (labels,)`, best first; ties go to the earlier label."""
-    order = np.argsort(-scores, kind="stable")[:top_k].tolist()
-    return [{"label": labels[index], "score": float(scores[index])} for index in order]
 
 
 def dims_of(processor: Any) -> int:

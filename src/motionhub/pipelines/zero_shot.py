@@ -12,22 +12,21 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
-from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, Span, dims_of, model_inputs, process, take
-from motionhub.processing.steps import align_gravity
-from motionhub.skeletons import repair
+from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, dims_of, model_inputs, process, take
+from motionhub.runtime.answers import Span
+from motionhub.runtime.zero_shot import VIEWS, Levels, checked_labels, fill_templates, probabilities_of, windows_of
+from motionhub.runtime.zero_shot import over_views as views_of_spans
+from motionhub.runtime.zero_shot import over_windows as scores_of_windows
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
-from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
+from motionhub.towers.text_anchors import ensemble, neighbour_averaged, with_body_parts
+from motionhub.towers.text_bank import TextBank, text_vectors
 
 
 MOST_NONE = 0.12  # of clips whose own label is among the candidates
 NONE_SHARE = 0.25  # assumed prior of "none of these": users choose labels that a recording may show
-WHOLE = 1.6  # clips up to this many windows long are not cut
 BATCH = 64
 KEPT = 8  # cached label sets
 FEWEST_OWN = 10  # clips of `adapt`
-VIEWS = (0.0, -35.0, 35.0)  # degrees about the vertical from which a 2-D model sees a 3-D clip
-SOFTNESS = 0.35  # of the maximum over the windows of a clip, in units of similarity
 
 
 @dataclass(frozen=True)
@@ -145,31 +144,15 @@ class ZeroShotPipeline(SkeletonPipeline):
         Gravity is aligned over the whole clip, so a person who falls stays lying.
         """
         processor = self.feature_extractor
-        if getattr(processor, "upright", False):
-            aligned = align_gravity(torch.tensor(part.keypoints), part.layout, part.up).numpy()
-            part = part.replace(keypoints=aligned, up="-y")
-        turned = [part]
-        if part.up == "-y" and part.num_dims == 3 and dims_of(processor) == 2:
-            turned = [turned_about_y(part, degrees) for degrees in views]
-        found = []
-        for span in self._spans(part, window, hop):
-            pieces = [repair.part(each, *span) for each in turned]
-            found += [(span, process(processor, piece, name)) for piece in pieces if piece.joint_mask.any()]
-        return found
-
-    def _spans(self, part: SkeletonSequence, window: float | None, hop: float | None) -> list[Span]:
-        """Windows from the first to the last frame in which the person is detected."""
-        frames = np.flatnonzero(part.joint_mask.any(axis=(0, 2)))
-        if not len(frames):
-            return []
-        begin, end = int(frames[0]), int(frames[-1]) + 1
-        seconds = float(window or self.model.config.window_seconds)
-        length = max(1, round(seconds * part.fps))
-        if end - begin <= (WHOLE if hop is None else 1) * length:
-            return [(begin, end)]
-        step = max(1, round((hop or seconds / 2) * part.fps))
-        starts = [*range(begin, end - length, step), end - length]
-        return [(start, start + length) for start in starts]
+        return windows_of(
+            part,
+            lambda piece: process(processor, piece, name),
+            upright=getattr(processor, "upright", False),
+            num_dims=dims_of(processor),
+            window=float(window or self.model.config.window_seconds),
+            hop=hop,
+            views=views,
+        )
 
     def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, Tensor]:
         inputs, parts = batch["model"], []
@@ -255,15 +238,11 @@ class ZeroShotPipeline(SkeletonPipeline):
 
         Whether any label applies is decided without the bonus of new labels, which would let them win on nothing.
         """
-        temperature, level = self.model.config.score_temperature, self.rejection_threshold()
-        if multi_label:
-            return ((similarity - (level or 0.0)) / temperature).sigmoid()
-        among = (self.ranked(similarity, candidates) / temperature).softmax(dim=-1)
-        if not none or level is None:
-            return among
-        some = torch.cat([similarity, similarity.new_full((len(similarity), 1), level)], dim=1) / temperature
-        nothing = some.softmax(dim=-1)[:, -1:]
-        return torch.cat([among * (1 - nothing), nothing], dim=1)
+        config = self.model.config
+        levels = Levels(config.score_temperature, self.rejection_threshold(), config.calibrated_stacking)
+        return torch.from_numpy(
+            probabilities_of(similarity.numpy(), candidates.new.numpy(), levels, multi_label, none)
+        )
 
     def calibrate(
         self,
@@ -297,13 +276,6 @@ class ZeroShotPipeline(SkeletonPipeline):
             self.text_bank.save_pretrained(os.fspath(save_directory))
 
 
-def turned_about_y(sequence: SkeletonSequence, degrees: float) -> SkeletonSequence:
-    """A 3-D sequence turned about its y axis."""
-    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
-    rotation = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]], np.float32)
-    return sequence.replace(keypoints=sequence.keypoints @ rotation)
-
-
 def over_views(clip: Clip, row: int | None, embeds: Tensor) -> tuple[Tensor, list[Span]]:
     """`(windows, projection_size)` unit embeddings of one person, the mean over the views of each window; its spans.
 
@@ -311,14 +283,13 @@ def over_views(clip: Clip, row: int | None, embeds: Tensor) -> tuple[Tensor, lis
         embeds: of the person's samples, in their order.
     """
     spans = [span for span, whose in zip(clip.spans, clip.rows, strict=True) if whose == row]
-    own = {span: [index for index, each in enumerate(spans) if each == span] for span in dict.fromkeys(spans)}
-    means = torch.stack([embeds[indices].mean(0) for indices in own.values()])
-    return torch.nn.functional.normalize(means, dim=-1), list(own)
+    means, own = views_of_spans(spans, embeds.numpy())
+    return torch.from_numpy(means), own
 
 
 def over_windows(similarity: Tensor) -> Tensor:
     """`(labels,)`: the soft maximum over the windows `(windows, labels)` of a clip, which shows an action in some."""
-    return SOFTNESS * ((similarity / SOFTNESS).logsumexp(0) - math.log(len(similarity)))
+    return torch.from_numpy(scores_of_windows(similarity.numpy()))
 
 
 def calibration(
@@ -356,29 +327,6 @@ def calibration(
     config[name] = fit_rejection_threshold(known, unknown, scale, none_share, most_none)
     best = [np.concatenate([table.max(1) for table in some]) for some in ([table for table, _ in known], unknown)]
     return Calibration(config, float(np.concatenate(right).mean()), auroc(*best))
-
-
-def checked_labels(candidate_labels: Any) -> dict[str, tuple[str, ...]]:
-    """Label -> its phrasings, itself first. Raises ValueError for none, a blank one, or two that are spelled alike."""
-    if isinstance(candidate_labels, str):
-        candidate_labels = [label.strip() for label in candidate_labels.split(",")]
-    further: Mapping[str, Any] = candidate_labels if isinstance(candidate_labels, Mapping) else {}
-    if candidate_labels is None or not isinstance(candidate_labels, Mapping | Sequence) or not len(candidate_labels):
-        raise ValueError(
-            'candidate_labels must be a list of at least one label, such as ["sit down", "wave"], got '
-            f"{candidate_labels!r}."
-        )
-    phrasings: dict[str, tuple[str, ...]] = {}
-    spelled: dict[str, str] = {}
-    for label in candidate_labels:
-        if not isinstance(label, str) or not label.strip():
-            raise ValueError(f"candidate_labels must be texts with something in them, got {label!r}.")
-        first = spelled.setdefault(normalised_spelling(label) or label.strip(), label)
-        if label in phrasings or first is not label:
-            raise ValueError(f"candidate_labels must differ, got {first!r} and {label!r}; leave one out.")
-        others = further.get(label) or ()
-        phrasings[label] = (label, *([others] if isinstance(others, str) else others))
-    return phrasings
 
 
 def required(candidates: Candidates | None) -> Candidates:

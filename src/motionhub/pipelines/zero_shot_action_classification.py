@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from motionhub.models.t_mor import fuse_scores
-from motionhub.pipelines.skeleton_pipeline import best_scores, check_whole, take, take_input_parameters
+from motionhub.pipelines.skeleton_pipeline import check_whole, take, take_input_parameters
 from motionhub.pipelines.video_scores import scores_of_video
 from motionhub.pipelines.zero_shot import (
     Candidates,
@@ -17,9 +17,8 @@ from motionhub.pipelines.zero_shot import (
     take_views,
     take_windowing,
 )
-
-
-NONE = "none of these"
+from motionhub.runtime.answers import best_scores
+from motionhub.runtime.zero_shot import NONE
 
 
 class ZeroShotActionClassificationPipeline(ZeroShotPipeline):

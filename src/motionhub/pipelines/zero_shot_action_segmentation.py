@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from motionhub.intervals.decode import DecodingRule
-from motionhub.pipelines.action_segmentation import RULES, interval_rows
-from motionhub.pipelines.skeleton_pipeline import Span, take, take_input_parameters
+from motionhub.pipelines.skeleton_pipeline import take, take_input_parameters
 from motionhub.pipelines.zero_shot import (
     NONE_SHARE,
-    VIEWS,
     Calibration,
     Candidates,
     ZeroShotPipeline,
@@ -22,10 +17,9 @@ from motionhub.pipelines.zero_shot import (
     take_views,
     take_windowing,
 )
+from motionhub.runtime.answers import RULES, Span, interval_rows
+from motionhub.runtime.zero_shot import HOP, VIEWS, decoding_rule, over_frames, with_background
 from motionhub.skeletons.sequence import SkeletonSequence
-
-
-HOP = 0.2  # seconds; short hops make exact borders
 
 
 class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
@@ -125,43 +119,8 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
             own = [index for index, whose in enumerate(clip.rows) if whose == row]
             embeds, spans = over_views(clip, row, outputs["embeds"][own])
             likely = self.probabilities(self.similarities(embeds, chosen), chosen, multi_label, none_label)
-            frames, begin = over_frames(likely, spans)
+            frames, begin = over_frames(likely.numpy(), spans)
             times, track = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps, clip.track_id(row)
             scores.append({"track_id": track, "times": times, "probabilities": frames, "labels": chosen.labels})
             rows += interval_rows(decode, track, times, frames, shown)
         return {"intervals": rows, "scores": scores} if return_scores else rows
-
-
-def decoding_rule(given: dict[str, Any], multi_label: bool) -> DecodingRule:
-    """The rule of a call, with the defaults of this pipeline."""
-    own = {name: given[name] for name in RULES if name in given and name != "background"}
-    exclusive = bool(own.get("exclusive", not multi_label))
-    defaults = {"threshold": 0.0 if exclusive else 0.5, "min_duration": 0.4, "max_gap": 0.3, "exclusive": exclusive}
-    return DecodingRule(**{**defaults, **own})
-
-
-def with_background(candidate_labels: Any, background: Any) -> tuple[Any, int]:
-    """The labels followed by the background's, and the number of the latter."""
-    added = [background] if isinstance(background, str) else list(background)
-    if isinstance(candidate_labels, str):
-        candidate_labels = [label.strip() for label in candidate_labels.split(",")]
-    if hasattr(candidate_labels, "items"):
-        return {**candidate_labels, **dict.fromkeys(added, ())}, len(added)
-    return [*(candidate_labels or ()), *added], len(added)
-
-
-def over_frames(likely: Tensor, spans: list[tuple[int, int]]) -> tuple[np.ndarray, int]:
-    """Probabilities of frames from those of windows `(windows, labels)`, and the first frame.
-
-    Each frame has the mean over its windows, weighted by a triangle that peaks in the middle of a window.
-    """
-    begin, end = spans[0][0], max(last for _, last in spans)
-    total = torch.zeros(end - begin, likely.shape[1])
-    weights = torch.zeros(end - begin, 1)
-    for row, (first, last) in zip(likely, spans, strict=True):
-        place = (torch.arange(last - first) + 0.5) / (last - first)
-        weight = (1 - (2 * place - 1).abs() + 1e-3)[:, None]
-        total[first - begin : last - begin] += weight * row
-        weights[first - begin : last - begin] += weight
-    # Frames outside all windows (no person detected around them) have no probability.
-    return (total / weights.clamp(min=1e-9)).clamp(0, 1).numpy().astype(np.float64), begin

@@ -222,7 +222,7 @@ def segment_frames(num_frames: int, segments: int, generator: torch.Generator | 
         raise ValueError("A clip needs at least one frame, got none.")
     if num_frames <= segments:
         return np.arange(num_frames)
-    return segment_positions(num_frames, segments, generator, random=generator is not None).numpy()
+    return segment_positions(num_frames, segments, generator, random=generator is not None)
 
 
 def jet(values: np.ndarray) -> np.ndarray:

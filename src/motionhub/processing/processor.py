@@ -66,11 +66,6 @@ class FieldsProcessor(FeatureExtractionMixin):
             hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(cls.FIELDS)}."
             raise ValueError(f"{cls.__name__} has no field {name!r}; {hint}")
 
-    def _check_choices(self, choices: Mapping[str, tuple[Any, ...]]) -> None:
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}.")
-
 
 class Renamed:
     """Mixed into the class of an old name: creating one warns and returns the next class, of the new name."""

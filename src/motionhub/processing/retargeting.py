@@ -16,10 +16,10 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
 from motionhub.processing.collate import padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
-from motionhub.processing.steps import FILLS, converted, fill_missing
+from motionhub.runtime.arrays import check_choices, checked_sequence, clips_of, each_of, image_size_of
+from motionhub.runtime.steps import FILLS, converted, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -200,11 +200,11 @@ class RetargetProcessor(FieldsProcessor):
 
     def _measured(self, sequence: SkeletonSequence) -> _Measured:
         layout = get_layout(self.layout)
-        points = converted(torch.tensor(sequence.keypoints), sequence.layout, layout).double()
-        seen: np.ndarray = np.logical_not(points[..., 0].isnan().numpy())
+        points = converted(np.array(sequence.keypoints), sequence.layout, layout).astype(np.float64)
+        seen = ~np.isnan(points[..., 0])
         never: np.ndarray = np.logical_not(np.any(seen, axis=1, keepdims=True))
         self._check_seen(sequence, seen, never)
-        filled = _smoothed(fill_missing(points, self.fill).numpy(), self.smoothing)
+        filled = _smoothed(fill_missing(points, self.fill), self.smoothing)
         filled = np.where(np.broadcast_to(never[..., None], filled.shape), np.nan, filled)
         canvas = None
         if self.scale == "image":
@@ -255,7 +255,7 @@ class RetargetProcessor(FieldsProcessor):
         return mean, np.ones((rows, 2)) if self.std is None else np.asarray(self.std)
 
     def _check_fields(self) -> None:
-        self._check_choices({"scale": SCALES, "fill": FILLS[1:], "placement": PLACES})
+        check_choices(self, {"scale": SCALES, "fill": FILLS[1:], "placement": PLACES})
         for name in ("smoothing", "output_smoothing"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be 0 or more frames, got {getattr(self, name)!r}.")

@@ -10,34 +10,16 @@ from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.augment import temporal
 from motionhub.augment.policy import POLICY_FIELDS, AugmentationPolicy
-from motionhub.processing import normalization as norms
-from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
-from motionhub.processing.collate import padded, padded_batch
+from motionhub.processing.collate import padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
-from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
-from motionhub.skeletons.graph import bone_stream, velocity_stream
+from motionhub.runtime.arrays import clips_of, each_of
+from motionhub.runtime.skeleton_steps import SkeletonSteps
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
-from motionhub.skeletons.sequence import UNITS, SkeletonSequence
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "num_dims": (2, 3),
-    "unit": (None, *UNITS),
-    "stream": ("joint", "bone", "velocity"),
-    "normalization": ("none", "screen", "centre", "torso", "agcn-3d", "unik-3d"),
-    "centring": (None, *norms.CENTRINGS),
-    "scale": norms.SCALES,
-    "people_selection": ("energy", "first"),
-    "train_sampling": ("random-window", "uniform-random", "resize", "all"),
-    "test_sampling": ("all", "centre-window", "uniform", "resize"),
-    "padding": ("mask", "replay"),
-    "fill": FILLS,
-}
-NEEDS_NUM_FRAMES = ("uniform-random", "uniform", "resize", "centre-window")
-
-
-class SkeletonProcessor(FieldsProcessor):
+class SkeletonProcessor(SkeletonSteps, FieldsProcessor):
     """Makes model input of motion: keypoints without NaN, a joint mask and an attention mask.
 
     The steps, in this order: people selection, dims, layout conversion, frame rate, (replay of empty tails),
@@ -58,7 +40,7 @@ class SkeletonProcessor(FieldsProcessor):
         fps: frame rate to resample to (linear in time). None keeps the clip's own.
         unit: the required unit of the coordinates, where the weights depend on the scale; None accepts any.
         stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
-        normalization: `"none"`; `"screen"`, `"centre"`, `"torso"`, see these functions of `processing.normalization`;
+        normalization: `"none"`; `"screen"`, `"centre"`, `"torso"`, see these functions of `runtime.normalization`;
             `"agcn-3d"`, `"unik-3d"`: centre, then rotate a vertical bone onto +z and a lateral one onto +x (SPECS
             2.3).
         centring: `"per-frame"` or `"first-frame"`; None: per frame, except first frame for `"unik-3d"`.
@@ -68,7 +50,7 @@ class SkeletonProcessor(FieldsProcessor):
         scale: `"none"`, `"bones"` or `"extent"`: the length that becomes 1 (not for "screen").
         default_image_size: (width, height) for pixel sequences without one. The official files assume 640 x 480. None:
             such a sequence is an error.
-        people_selection: `"energy"`: most moving first, see `processing.steps.by_energy`; `"first"`: in given order.
+        people_selection: `"energy"`: most moving first, see `runtime.steps.by_energy`; `"first"`: in given order.
         train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments),
             `"resize"` (linear in time), `"all"`.
         test_sampling: `"all"`, `"centre-window"`, `"uniform"` (middle frame of each segment), `"resize"`.
@@ -77,7 +59,7 @@ class SkeletonProcessor(FieldsProcessor):
         augmentation: an `augment.policy.AugmentationPolicy`, or a dictionary of its fields, for training. It belongs
             to a recipe (`TrainingRecipe.augmentation`); the single fields, as in earlier versions, still work here.
         upright: True rotates every clip so that up is up in an image (y downward), see
-            `processing.steps.align_gravity`; for image models that are given 3-D data, or 2-D data with y upward.
+            `runtime.steps.align_gravity`; for image models that are given 3-D data, or 2-D data with y upward.
 
     Raises:
         ValueError: an unknown field or value.
@@ -216,28 +198,14 @@ class SkeletonProcessor(FieldsProcessor):
         Raises:
             ValueError: layout, dims, unit or image size do not fit this processor.
         """
-        keypoints, normalizer, source_frames = self._measured(sequence)
-        keypoints = normalizer.apply(keypoints)
-        in_test = not training and (self.test_num_frames is not None or self.test_sampling == "all")
-        wanted = self.test_num_frames if in_test else self.num_frames
-        if keypoints.shape[1]:
-            positions = self._positions(keypoints.shape[1], wanted, training, generator)
-            keypoints = temporal.take_frames(keypoints, positions)
-            source_frames = source_frames[positions.round().long() if positions.is_floating_point() else positions]
+        options: dict[str, Any] = {}
         if training:
-            keypoints = self.augmentation(keypoints, get_layout(self.layout), generator)
-        keypoints = self._streamed(keypoints)
-        joint_mask = ~keypoints[..., 0].isnan()
-        attention_mask = joint_mask.flatten(1).any(1)[:, None].repeat(1, keypoints.shape[1])
-        filled = fill_missing(keypoints, self.fill)
-        sample = {"keypoints": filled, "joint_mask": joint_mask, "attention_mask": attention_mask}
-        num_people = len(keypoints) if self.num_people is None else self.num_people
-        num_frames = max(keypoints.shape[1], wanted or 1)
-        sample = {name: padded(value, max(num_people, 1), num_frames) for name, value in sample.items()}
-        if frame_labels is not None:
-            labels = torch.as_tensor(np.asarray(frame_labels), dtype=torch.float32)
-            sample["labels"] = padded(labels[source_frames][None], 1, num_frames)[0]
-        return sample
+            options = {
+                "draw": lambda frames, wanted: self._drawn_positions(frames, wanted, generator),
+                "augment": lambda keypoints: self._augmented(keypoints, generator),
+            }
+        sample = self.arrays_of(sequence, frame_labels, training=training, **options)
+        return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in sample.items()}
 
     def inverse(self, keypoints: Any, sequence: SkeletonSequence | Mapping[str, Any]) -> Tensor:
         """Normalised keypoints `(people, frames, joints, dims)` back in the units and position of `sequence`.
@@ -253,110 +221,27 @@ class SkeletonProcessor(FieldsProcessor):
             raise ValueError(
                 f'Only the joint stream, not turned upright, has an inverse, got {what}; use stream="joint".'
             )
-        _, normalizer, _ = self._measured(sequence)
-        return normalizer.inverse(torch.as_tensor(keypoints))
+        _, normalizer, _ = self.measured(sequence)
+        return torch.from_numpy(np.asarray(normalizer.inverse(np.asarray(keypoints))))
 
-    def _measured(self, sequence: SkeletonSequence | Mapping[str, Any]) -> tuple[Tensor, norms.Normalization, Tensor]:
-        """Selected, converted, resampled keypoints, their normalisation, and the source frame of each frame."""
-        sequence = checked_sequence(sequence)
-        if sequence.num_dims < self.num_dims:
-            raise ValueError(
-                f"This processor makes {self.num_dims}-D input, got a {sequence.num_dims}-D sequence; "
-                "use 3-D data, or SkeletonProcessor(num_dims=2, ...) with a model of in_channels=2."
-            )
-        if self.unit not in (None, sequence.unit):
-            raise ValueError(
-                f"This processor takes coordinates in {self.unit}s, got unit {sequence.unit!r}; convert them, then "
-                f'sequence.replace(keypoints=..., unit="{self.unit}").'
-            )
-        # A copy, as the caller's array must not change.
-        keypoints, layout = torch.tensor(sequence.keypoints), get_layout(self.layout)
-        if len(keypoints) > 1 and self.people_selection == "energy":
-            keypoints = keypoints[by_energy(keypoints)]
-        keypoints = keypoints[: self.num_people]
-        if self.upright:
-            keypoints = align_gravity(keypoints, sequence.layout, sequence.up)
-        keypoints = keypoints[..., : self.num_dims]
-        keypoints = converted(keypoints, sequence.layout, layout)
-        frames = torch.arange(keypoints.shape[1])
-        if self.fps is not None and self.fps != sequence.fps and len(frames):
-            positions = temporal.resample_positions(len(frames), sequence.fps, self.fps)
-            keypoints, frames = temporal.take_frames(keypoints, positions), positions.round().long()
-        if self.padding == "replay" and len(frames):
-            keypoints = replay(keypoints)
-        return keypoints, self._normalization(keypoints, layout, sequence), frames
+    def _drawn_positions(self, num_frames: int, wanted: int | None, generator: Generator | None) -> np.ndarray:
+        """Positions in time of the frames of a training sample, before padding."""
+        fixed = self.fixed_positions(self.train_sampling, num_frames, wanted)
+        if fixed is not None:
+            return fixed
+        assert wanted is not None
+        if self.train_sampling == "random-window":
+            return temporal.random_window_positions(num_frames, wanted, generator)
+        begin, length = self.augmentation.crop(num_frames, generator)
+        if self.train_sampling == "resize":
+            return begin + temporal.resize_positions(length, wanted)
+        return begin + temporal.segment_positions(length, wanted, generator, random=True)
 
-    def _normalization(
-        self, keypoints: Tensor, layout: SkeletonLayout, sequence: SkeletonSequence
-    ) -> norms.Normalization:
-        if self.normalization == "none":
-            return norms.Normalization(keypoints.new_zeros(1, 1, 1))
-        if self.normalization == "screen":
-            others = 'SkeletonProcessor(normalization="centre"), for any unit'
-            size = image_size_of(sequence, self.default_image_size, "Screen normalisation", others)
-            return norms.screen(size, self.num_dims)
-        if self.normalization == "torso":
-            return norms.torso(keypoints, layout)
-        centring = self.centring or ("first-frame" if self.normalization == "unik-3d" else "per-frame")
-        if self.normalization == "centre":
-            return norms.centre(keypoints, layout, self.centre_joint, centring, self.scale)
-        given = (self.centre_joint, self.vertical_bone, self.lateral_bone)
-        rule = norms.rule_joints(self.normalization, layout) if None in given else (None, None, None)
-        chosen: list[Any] = [own if own is not None else its for own, its in zip(given, rule, strict=True)]
-        joint, vertical, lateral = chosen
-        return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
-
-    def _positions(self, num_frames: int, wanted: int | None, training: bool, generator: Generator | None) -> Tensor:
-        """Positions in time of the frames of a sample, before padding."""
-        sampling = self.train_sampling if training else self.test_sampling
-        if wanted is None:
-            return torch.arange(num_frames)
-        if sampling in ("uniform-random", "uniform", "resize"):
-            begin, length = self.augmentation.crop(num_frames, generator) if training else (0, num_frames)
-            if sampling == "resize":
-                return begin + temporal.resize_positions(length, wanted)
-            return begin + temporal.segment_positions(length, wanted, generator, random=sampling == "uniform-random")
-        if num_frames < wanted and self.padding == "replay":
-            return torch.arange(wanted) % num_frames
-        if sampling == "all":
-            return torch.arange(num_frames)
-        if sampling == "centre-window":
-            return temporal.centre_window_positions(num_frames, wanted)
-        return temporal.random_window_positions(num_frames, wanted, generator)
-
-    def _streamed(self, keypoints: Tensor) -> Tensor:
-        if self.stream == "joint" or not keypoints.numel():
-            return keypoints
-        if self.stream == "bone":
-            return torch.from_numpy(bone_stream(keypoints.numpy(), get_layout(self.layout)))
-        velocity = torch.from_numpy(velocity_stream(keypoints.numpy()))
-        # The last frame's velocity is 0 by definition, but only of valid joints.
-        return velocity.masked_fill(keypoints.isnan(), float("nan"))
-
-    def _check_fields(self) -> None:
-        """Raises a `ValueError` for the first field with an invalid value; it states the valid ones."""
-        self._check_choices(CHOICES)
-        for name in ("num_people", "num_frames", "test_num_frames"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a positive integer or None, got {value!r}.")
-        if self.fps is not None and not self.fps > 0:
-            raise ValueError(f"fps must be positive or None, got {self.fps!r}.")
-        for name in ("vertical_bone", "lateral_bone", "default_image_size"):
-            value = getattr(self, name)
-            switched_off = value is None or (name == "lateral_bone" and value == [])
-            if not switched_off and (isinstance(value, str) or len(value) != 2):
-                raise ValueError(f"{name} must be a list of 2, got {value!r}.")
-        layout = get_layout(self.layout)
-        for joint in (self.centre_joint, *(self.vertical_bone or ()), *(self.lateral_bone or ())):
-            if joint is not None:
-                layout.index(joint)
-        test_frames = self.test_num_frames or self.num_frames
-        for name, frames in (("train_sampling", self.num_frames), ("test_sampling", test_frames)):
-            if getattr(self, name) in NEEDS_NUM_FRAMES and frames is None:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} needs num_frames, got None; pass num_frames=100, say."
-                )
+    def _augmented(self, keypoints: np.ndarray, generator: Generator | None) -> np.ndarray:
+        changed: Tensor = self.augmentation(
+            torch.from_numpy(np.ascontiguousarray(keypoints)), get_layout(self.layout), generator
+        )
+        return changed.numpy()
 
 
 def with_augmentation(processor: Any, augmentation: Any) -> Any:

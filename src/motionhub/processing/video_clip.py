@@ -15,6 +15,7 @@ from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.augment import images
 from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
+from motionhub.runtime.arrays import check_choices
 
 
 RESIZES = ("stretch", "shorter-side")
@@ -189,7 +190,7 @@ class VideoClipProcessor(FieldsProcessor):
 
     def _check_fields(self) -> None:
         """Raises a `ValueError` for the first field with an invalid value; it states the valid ones."""
-        self._check_choices({"sampling": SAMPLINGS, "resize": RESIZES, "spatial_crops": (1, 3)})
+        check_choices(self, {"sampling": SAMPLINGS, "resize": RESIZES, "spatial_crops": (1, 3)})
         for name in ("num_frames", "frame_stride", "temporal_views", "image_size"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -9,22 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from motionhub.towers.text_towers import checked_texts
-
 
 SAME_TEXT = 1 - 1e-5  # cosine from which two vectors are one text, and so no neighbours
-
-
-def fill_templates(labels: Sequence[str], templates: Sequence[str] | str) -> list[list[str]]:
-    """Every label in every template: one list of texts per label, in the order of the templates.
-
-    Raises:
-        ValueError: there is no template, or one lacks its "{}".
-    """
-    sentences = [templates] if isinstance(templates, str) else list(templates)
-    if not sentences or any(sentence.count("{}") != 1 for sentence in sentences):
-        raise ValueError(f"Expected templates with one {{}} for the label, got {sentences}.")
-    return [[sentence.replace("{}", label) for sentence in sentences] for label in checked_texts(labels)]
 
 
 def ensemble(vectors: Tensor, groups: Sequence[int] | Tensor) -> Tensor:

@@ -3,10 +3,7 @@
 Phrases match by normalised spelling ("Sit_down" is "sit down"); others need the tower.
 """
 
-import difflib
 import json
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from motionhub.runtime.phrases import SAME_MEANING, Phrases, checked_texts, normalised_spelling
 from motionhub.towers.text_towers import (
     MissingTowerError,
     TextTower,
     TowerName,
-    checked_texts,
     install_line,
     load_text_tower,
 )
@@ -28,18 +25,7 @@ VECTORS = "text_bank.safetensors"
 FACTS = "text_bank.json"
 SCHEMA = 1
 PROBE = "a person slowly raises the left arm"  # encoded with every bank, to identify its tower
-# The verb form after the subject has an alias of its own.
-_SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
 SAME_TOWER = 0.999  # float16 changes a cosine by less than 1e-5, another network by far more
-SAME_MEANING = 0.9  # cosine from which a text counts as learned ("left" and "right" of a motion are as near)
-
-
-def normalised_spelling(phrase: str) -> str:
-    """Lower case with single spaces: "Drink_From-Cup " -> "drink from cup"; every script keeps its letters."""
-    folded = unicodedata.normalize("NFKC", phrase).casefold().replace("\u2019", "'")
-    # Marks (Mn, Mc) are part of letters in many scripts.
-    kept = (char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded)
-    return " ".join("".join(kept).split())
 
 
 class TextBank:
@@ -74,20 +60,10 @@ class TextBank:
             raise ValueError(f"Expected embeddings (num_phrases, dim) and a probe (dim), got {found}.")
         self.embeddings, self.probe, self.fingerprint = embeddings, probe, fingerprint
         self.tower = TowerName.parse(tower)
-        self._places: dict[str, int] = {}
-        for place, phrase in enumerate(self.phrases):
-            first = self._places.setdefault(normalised_spelling(phrase), place)
-            if first != place:
-                raise ValueError(
-                    f"Expected phrases of different spelling, got {self.phrases[first]!r} and {phrase!r}."
-                )
         self.aliases = dict(aliases or {})
-        for alias, phrase in self.aliases.items():
-            if normalised_spelling(phrase) not in self._places:
-                raise ValueError(f"Expected the alias {alias!r} to be of a phrase of the bank, got {phrase!r}.")
-            self._places.setdefault(normalised_spelling(alias), self._places[normalised_spelling(phrase)])
+        self._known = Phrases(self.phrases, self.aliases)
         self.learned = list(learned)
-        if lacking := [phrase for phrase in self.learned if self._place(phrase) is None]:
+        if lacking := [phrase for phrase in self.learned if self._known.place(phrase) is None]:
             raise ValueError(f"Expected learned phrases of the bank, got {lacking[:5]}.")
 
     @classmethod
@@ -123,7 +99,7 @@ class TextBank:
         return len(self.phrases)
 
     def __contains__(self, phrase: object) -> bool:
-        return isinstance(phrase, str) and self._place(phrase) is not None
+        return isinstance(phrase, str) and self._known.place(phrase) is not None
 
     def lookup(self, phrases: Sequence[str]) -> Tensor:
         """Unit vectors (num_phrases, dim) float32 of phrases, by normalised spelling.
@@ -132,7 +108,7 @@ class TextBank:
             ValueError: the bank lacks a phrase; the message has its tower's install command and the three known
                 phrases of most similar spelling.
         """
-        places = [self._place(phrase) for phrase in checked_texts(phrases)]
+        places = [self._known.place(phrase) for phrase in checked_texts(phrases)]
         unknown = [phrase for phrase, place in zip(phrases, places, strict=True) if place is None]
         if unknown:
             raise ValueError(self.unknown_message(unknown))
@@ -145,27 +121,14 @@ class TextBank:
             return torch.zeros(len(vectors), dtype=torch.bool)
         return (vectors.float() @ self.lookup(self.learned).mT > SAME_MEANING).any(1)
 
-    def _place(self, phrase: str) -> int | None:
-        """The row of a phrase, also after "a person is"; None if the bank lacks it."""
-        spelling = normalised_spelling(phrase)
-        return self._places.get(spelling, self._places.get(_SUBJECT.sub("", spelling)))
-
     def nearest(self, phrase: str, count: int = 3) -> list[str]:
         """Known phrases of most similar spelling, best first; empty if none is similar."""
-        wanted = normalised_spelling(phrase)[:80]
-        # A phrase may have several matching aliases.
-        found = difflib.get_close_matches(wanted, self._places, n=4 * count, cutoff=0.4)
-        return list(dict.fromkeys(self.phrases[self._places[spelling]] for spelling in found))[:count]
+        return self._known.nearest(phrase, count)
 
     def unknown_message(self, unknown: Sequence[str]) -> str:
         """The error for phrases that the bank lacks."""
-        shown = ", ".join(
-            f"{phrase[:60]!r} (similar known phrases: {', '.join(map(repr, self.nearest(phrase))) or 'none'})"
-            for phrase in unknown[:5]
-        )
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        how = f"Use known phrases, or install the tower that reads any text: {install_line(self.tower)}"
-        return f"The checkpoint's bank of {len(self)} phrases lacks {shown}{more}. {how}."
+        how = f"install the tower that reads any text: {install_line(self.tower)}"
+        return self._known.unknown_message(unknown, how)
 
     def check_tower(self, tower: TextTower) -> None:
         """Raises ValueError unless the tower's vector of `PROBE` is the bank's."""

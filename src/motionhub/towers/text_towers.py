@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from motionhub.nn.weights import weights_hash
+from motionhub.runtime.phrases import checked_texts
 
 
 KINDS = ("sentence-transformers", "transformers-clip", "open-clip", "viclip")
@@ -207,17 +208,6 @@ def load_text_tower(tower: Mapping[str, Any] | str | TowerName) -> TextTower:
 
 
 _tower = lru_cache(maxsize=8)(TextTower)
-
-
-def checked_texts(texts: Sequence[str]) -> list[str]:
-    """The texts as a list. Raises ValueError for a single string, a blank text or something that is no string."""
-    if isinstance(texts, str):
-        raise ValueError(f"Expected a list of texts, got the single text {texts[:60]!r}; write [text].")
-    listed = list(texts)
-    for index, text in enumerate(listed):
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"Expected texts with something in them, got {text!r} at place {index}.")
-    return listed
 
 
 @dataclass

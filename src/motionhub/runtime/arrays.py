@@ -3,17 +3,29 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 
 from motionhub.skeletons.checks import quick_checks
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-ARRAYS = (np.ndarray, torch.Tensor)
+@runtime_checkable
+class Tensor(Protocol):
+    """A torch tensor by its methods, so that torch is not imported for arrays."""
+
+    ndim: int
+
+    def detach(self) -> Any:
+        """Without its graph."""
+
+    def cpu(self) -> Any:
+        """On the CPU."""
+
+
+ARRAYS = (np.ndarray, Tensor)
 _LISTS = (list, tuple)
 
 
@@ -108,6 +120,13 @@ def warn_of_findings(sequence: SkeletonSequence, name: str) -> None:
         warnings.warn(f"{name}: {finding}.", stacklevel=3)
 
 
+def check_choices(fields: Any, choices: Mapping[str, tuple[Any, ...]]) -> None:
+    """Raises a `ValueError` unless each named attribute of `fields` has one of its values."""
+    for name, known in choices.items():
+        if getattr(fields, name) not in known:
+            raise ValueError(f"{name} must be one of {known}, got {getattr(fields, name)!r}.")
+
+
 def describe(sequence: SkeletonSequence) -> str:
     """A sequence in a few words, for warnings."""
     return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
@@ -162,4 +181,4 @@ def _are_sizes(value: Any) -> bool:
 
 def _on_cpu(array: Any) -> Any:
     """float32, as NumPy has no bfloat16."""
-    return array.detach().cpu().float().numpy() if isinstance(array, torch.Tensor) else array
+    return array.detach().cpu().float().numpy() if isinstance(array, Tensor) else array

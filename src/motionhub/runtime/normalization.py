@@ -1,6 +1,6 @@
 """Origin, axes and unit of a clip's coordinates: `x' = R (x - centre) / scale`, and its inverse.
 
-Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and all rules read valid joints only.
+Keypoints are NumPy `(people, frames, joints, dims)`; NaN means missing, and all rules read valid joints only.
 
 The reference person is the first with a valid joint. A centre joint is taken per frame, or in the first frame where it
 is valid ("first-frame"); where it is missing, its last position before (or the first after). If it is never valid: the
@@ -10,13 +10,12 @@ frame in which both ends are valid; without one, that rotation is left out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from motionhub.geometry.rotations import aligning_matrix
-from motionhub.geometry.torso import torso_frame
-from motionhub.processing.steps import fill_missing
+from motionhub.geometry.trunk import IMAGE_UNIT, SMALLEST_ANGLE, SMALLEST_AXIS
+from motionhub.runtime.steps import fill_missing, mean_of_valid
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -48,18 +47,18 @@ class Normalization:
         rotation: `(dims, dims)` acting on column vectors, or None.
     """
 
-    centre: Tensor
-    scale: float | Tensor = 1.0
-    rotation: Tensor | None = None
+    centre: np.ndarray
+    scale: float | np.ndarray = 1.0
+    rotation: np.ndarray | None = None
 
-    def apply(self, keypoints: Tensor) -> Tensor:
+    def apply(self, keypoints: np.ndarray) -> np.ndarray:
         """Normalised keypoints, same shape `(people, frames, joints, dims)`."""
         moved = keypoints - self.centre
         if self.rotation is not None:
             moved = moved @ self.rotation.T
         return moved / self.scale
 
-    def inverse(self, normalised: Tensor) -> Tensor:
+    def inverse(self, normalised: np.ndarray) -> np.ndarray:
         """The keypoints before `apply`; a ValueError for a per-frame centre and another number of frames."""
         frames = self.centre.shape[-3]
         if frames not in (1, normalised.shape[1]):
@@ -81,11 +80,11 @@ def screen(image_size: Sequence[float], num_dims: int = 2) -> Normalization:
             '"agcn-3d" or "unik-3d", or num_dims=2.'
         )
     width, height = image_size
-    return Normalization(torch.tensor([[[width / 2, height / 2]]]), scale=width / 2)
+    return Normalization(np.array([[[width / 2, height / 2]]], np.float32), scale=width / 2)
 
 
 def centre(
-    keypoints: Tensor,
+    keypoints: np.ndarray,
     layout: SkeletonLayout,
     joint: str | None = None,
     centring: str = "per-frame",
@@ -105,21 +104,33 @@ def centre(
     return Normalization(track, _measured_scale(person - track, layout, scale))
 
 
-def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
+def torso(keypoints: np.ndarray, layout: SkeletonLayout) -> Normalization:
     """Every pose in units of its own trunk, hips at the origin, as in CV-MIM (`geometry.torso`).
 
     In 2-D the longest distance among shoulders and hips becomes 0.5; in 3-D the distance from the middle of the hips
     to that of the shoulders becomes 1. A pose without a hip or of zero size becomes missing.
     """
     shoulders, hips = ([layout.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip"))
-    seen = ~keypoints[..., 0].isnan()
-    centre, unit, measured = torso_frame(keypoints.nan_to_num(nan=0.0), seen, shoulders, hips)
-    scale = unit.masked_fill(~measured, float("nan"))
-    return Normalization(centre.unsqueeze(-2), scale[..., None, None])
+    trunk = keypoints[..., [*shoulders, *hips], :]
+    seen = ~np.isnan(trunk[..., 0])
+    corners, count = np.where(seen[..., None], trunk, 0), seen[..., 2:].sum(-1)
+    centre = corners[..., 2:, :].sum(-2) / count.clip(min=1)[..., None].astype(keypoints.dtype)
+    if keypoints.shape[-1] == 2:
+        sides = [
+            np.linalg.norm(corners[..., one, :] - corners[..., other, :], axis=-1)
+            * (seen[..., one] & seen[..., other])
+            for one, other in combinations(range(4), 2)
+        ]
+        unit = np.max(sides, axis=0) / IMAGE_UNIT
+    else:
+        unit = np.linalg.norm(corners[..., :2, :].mean(-2) - centre, axis=-1) * seen.all(-1)
+    measured = (count > 0) & (unit > np.finfo(keypoints.dtype).tiny * 1e6)
+    scale = np.where(measured, unit, np.nan).astype(keypoints.dtype)
+    return Normalization((centre * measured[..., None])[..., None, :], scale[..., None, None])
 
 
 def align(
-    keypoints: Tensor,
+    keypoints: np.ndarray,
     layout: SkeletonLayout,
     joint: str,
     vertical: Sequence[str],
@@ -165,54 +176,74 @@ def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
     return found
 
 
-def _reference_person(keypoints: Tensor) -> Tensor:
+def _reference_person(keypoints: np.ndarray) -> np.ndarray:
     """`(frames, joints, dims)` of the first person with a valid joint."""
     for person in keypoints:
-        if not bool(person[..., 0].isnan().all()):
+        if not np.isnan(person[..., 0]).all():
             return person
-    return keypoints[0] if len(keypoints) else keypoints.new_full(keypoints.shape[1:], float("nan"))
+    return keypoints[0] if len(keypoints) else np.full(keypoints.shape[1:], np.nan, keypoints.dtype)
 
 
-def _centre_track(person: Tensor, joint: int, centring: str) -> Tensor:
+def _centre_track(person: np.ndarray, joint: int, centring: str) -> np.ndarray:
     path = person[:, joint]
-    seen = ~path[:, 0].isnan()
-    if not bool(seen.any()):
-        path = person.nanmean(dim=1)
-        seen = ~path[:, 0].isnan()
-        if not bool(seen.any()):
-            return person.new_zeros(1, 1, person.shape[-1])
+    seen = ~np.isnan(path[:, 0])
+    if not seen.any():
+        path = mean_of_valid(person, axis=1)
+        seen = ~np.isnan(path[:, 0])
+        if not seen.any():
+            return np.zeros((1, 1, person.shape[-1]), person.dtype)
     if centring == "first-frame":
-        return path[int(seen.byte().argmax())][None, None]
+        return path[int(seen.argmax())][None, None]
     return fill_missing(path[None, :, None], "previous")[0]
 
 
-def _aligning_rotation(person: Tensor, vertical: Sequence[int], lateral: Sequence[int] | None) -> Tensor:
+def _aligning_rotation(person: np.ndarray, vertical: Sequence[int], lateral: Sequence[int] | None) -> np.ndarray:
     # float64, as in the official code: angles near 0 or pi lose half their digits in float32.
-    rotation = torch.eye(3, dtype=torch.float64)
+    rotation = np.eye(3)
     spine = _bone_direction(person, vertical[0], vertical[1])
     if spine is not None:
-        rotation = aligning_matrix(spine, spine.new_tensor([0.0, 0.0, 1.0]))
+        rotation = _aligning_matrix(spine, np.array([0.0, 0.0, 1.0]))
     across = None if lateral is None else _bone_direction(person, lateral[1], lateral[0])
     if across is not None:
-        rotation = aligning_matrix(rotation @ across, across.new_tensor([1.0, 0.0, 0.0])) @ rotation
-    return rotation.to(person.dtype)
+        rotation = _aligning_matrix(rotation @ across, np.array([1.0, 0.0, 0.0])) @ rotation
+    return rotation.astype(person.dtype)
 
 
-def _bone_direction(person: Tensor, start: int, end: int) -> Tensor | None:
-    difference = (person[:, end] - person[:, start]).double()
-    seen = ~difference[:, 0].isnan()
-    return difference[int(seen.byte().argmax())] if bool(seen.any()) else None
+def _aligning_matrix(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`geometry.rotations.aligning_matrix` of one pair of directions, in float64."""
+    axis = np.cross(source, target)
+    angle = np.arctan2(np.linalg.norm(axis), source @ target)
+    if np.abs(axis).sum() < SMALLEST_AXIS or abs(angle) < SMALLEST_ANGLE:
+        return np.eye(3)
+    x, y, z = axis / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
 
 
-def _measured_scale(centred: Tensor, layout: SkeletonLayout, scale: str) -> float:
+def _bone_direction(person: np.ndarray, start: int, end: int) -> np.ndarray | None:
+    difference = (person[:, end] - person[:, start]).astype(np.float64)
+    seen = ~np.isnan(difference[:, 0])
+    return difference[int(seen.argmax())] if seen.any() else None
+
+
+def _measured_scale(centred: np.ndarray, layout: SkeletonLayout, scale: str) -> float:
     """The length that becomes 1; 1 where nothing can be measured. `centred` is `(frames, joints, dims)`."""
     if scale == "none":
         return 1.0
     if scale == "extent":
-        length = centred.square().sum(-1).nanmean().sqrt()
+        length = np.sqrt(mean_of_valid(np.square(centred).sum(-1)))
     else:
         # In official lists one joint is its own parent: no bone.
-        child, parent = torch.from_numpy(layout.bone_indices[layout.bone_indices[:, 0] != layout.bone_indices[:, 1]]).T
-        bones = (centred[:, child] - centred[:, parent]).norm(dim=-1)
-        length = bones.nanmedian(dim=0).values.nanmean() if len(bones) else bones.new_tensor(float("nan"))
-    return float(length) if bool(length > 0) else 1.0
+        child, parent = layout.bone_indices[layout.bone_indices[:, 0] != layout.bone_indices[:, 1]].T
+        lengths = np.linalg.norm(centred[:, child] - centred[:, parent], axis=-1)
+        length = mean_of_valid(_lower_medians(lengths))
+    return float(length) if length > 0 else 1.0
+
+
+def _lower_medians(values: np.ndarray) -> np.ndarray:
+    """Of each column of `(frames, bones)` the median without NaN, of an even number the lower middle one."""
+    count = (~np.isnan(values)).sum(0)
+    middle = ((count - 1) // 2).clip(min=0)
+    if not len(values):
+        return np.full(values.shape[1], np.nan, values.dtype)
+    return np.take_along_axis(np.sort(values, axis=0), middle[None], axis=0)[0]  # NaN come last

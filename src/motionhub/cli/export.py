@@ -1,0 +1,75 @@
+"""`motionhub export`: a checkpoint as a graph for other runtimes."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from motionhub.hub.packaged import A_MODEL, folder_of
+
+
+def export(
+    checkpoint: Annotated[str, Argument(help=f"A model of skeletons: {A_MODEL}")],
+    *,
+    out: Annotated[str, Option("--out", "-o", help="New folder, or one that was exported earlier")],
+    to: Annotated[Literal["onnx", "openvino", "executorch", "torch"], Option(help="Format of the graph")] = "onnx",
+    frames: Annotated[
+        int | None, Option(help="Longest clip of the graph; by default what the processor makes, else 128")
+    ] = None,
+    clips: Annotated[list[str] | None, Option(help="File of real clips for the comparison; may be repeated")] = None,
+    num_clips: Annotated[int, Option(help="Clips of the comparison")] = 100,
+) -> None:
+    """Export a checkpoint, to run it without torch.
+
+    The folder has the graph in one file, config, processor, text bank, card, and parity.json, which compares it with
+    PyTorch. motionhub.Predictor(FOLDER) and pipeline(TASK, model=FOLDER) run it.
+    """
+    if frames is not None and frames < 2:
+        raise ValueError(f"--frames must be at least 2, got {frames}.")
+    if num_clips < 2:
+        raise ValueError(f"--num_clips must be at least 2, got {num_clips}.")
+    from motionhub.export.graphs import check_installed
+
+    check_installed(to)
+    from transformers import AutoConfig
+
+    from motionhub.auto import FAMILIES, PIPELINES, WrongTask, tasks_of
+    from motionhub.cli.models import load
+    from motionhub.export.folder import export_checkpoint
+    from motionhub.hub.packaged import check_weights, model_id
+    from motionhub.towers.text_bank import TextBank
+
+    source = model_id(checkpoint)
+    check_weights(source)
+    config = AutoConfig.from_pretrained(source)
+    family = next((each for each in FAMILIES if isinstance(config, each.config)), None)
+    if family is None:
+        raise ValueError(f"{checkpoint} is no motionhub checkpoint ({config.model_type}).")
+    wanted = (config.architectures or [""])[0]
+    heads = [each for each, model in family.models.items() if model.__name__ == wanted and model is not WrongTask]
+    if not heads:
+        raise ValueError(f"{checkpoint} has the architecture {wanted!r}, which has no pipeline to export.")
+    tasks = [task for task in tasks_of(family) if PIPELINES[task][1] is heads[-1]]
+    model, processor = load(source, heads[-1])
+    bank = TextBank.from_pretrained(source) if hasattr(config, "text_size") else None
+    folder = folder_of(checkpoint)
+    measured = export_checkpoint(
+        model,
+        processor,
+        out,
+        to=to,
+        tasks=tasks,
+        frames=frames,
+        bank=bank,
+        source=folder if folder.is_dir() else None,
+        clips=[Path(each) for each in clips or ()],
+        num_clips=num_clips,
+    )
+    print(f"{out}: {to} of {checkpoint}, {', '.join(tasks)}")
+    if measured:
+        ms = measured["milliseconds"]["1 thread"]
+        print(
+            f"{measured['bytes'] / 1e6:.1f} MB, largest difference {measured['largest_difference']:.1e} and "
+            f"{measured['same_first_answer']:.0%} same first answers on {measured['clips']} clips, "
+            f"{ms['onnxruntime']} ms per clip on one thread (torch {ms['torch']})"
+        )

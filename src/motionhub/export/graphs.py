@@ -1,0 +1,128 @@
+"""A model as a graph of another runtime, by the exporters of transformers; no layer is written twice."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from motionhub.runtime.graph import GRAPH, LABELS
+
+
+FORMATS = ("onnx", "openvino", "executorch", "torch")
+# Format -> its name in transformers, the packages that it needs, and what installs them.
+BACKENDS = {
+    "onnx": ("onnx", ("onnx", "onnxscript", "onnxruntime"), 'pip install "motionhub[export]"'),
+    "openvino": ("openvino", ("openvino",), "pip install openvino"),
+    "executorch": ("executorch", ("executorch",), "pip install executorch"),
+    "torch": ("dynamo", (), ""),
+}
+CLIPS = 2  # with one clip, tracing takes the batch as a constant
+OPSET = 18  # ONNX Runtime has had it since 1.14, onnxruntime-web too
+
+
+def sample_inputs(config: Any, frames: int, seed: int = 0) -> dict[str, Tensor]:
+    """Two clips to trace with: `keypoints`, `joint_mask` and `attention_mask` of a model's own sizes.
+
+    Args:
+        config: of the model, with num_people, num_joints and in_channels.
+        frames: of each clip.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shape = (CLIPS, people_of(config), frames, config.num_joints)
+    return {
+        "keypoints": torch.randn(*shape, config.in_channels, generator=generator),
+        "joint_mask": torch.rand(shape, generator=generator) > 0.1,
+        "attention_mask": torch.ones(shape[:3], dtype=torch.bool),
+    }
+
+
+def people_of(config: Any) -> int:
+    """Person slots of a model; 1 where the config has no such number."""
+    return int(getattr(config, "num_people", None) or 1)
+
+
+def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool = True) -> Any:
+    """Transformers' `ExportedModel` of a model in evaluation mode.
+
+    Args:
+        model: of any family of skeletons.
+        inputs: two clips.
+        to: one of `FORMATS`.
+        dynamic_batch: False fixes the batch of the inputs.
+
+    Raises:
+        ImportError: a package of the format is not installed.
+        ValueError: the exporter refuses the model.
+    """
+    check_installed(to)
+    from transformers.exporters import AutoExportConfig, AutoHfExporter
+
+    shapes = {name: {0: Dim("batch")} for name in inputs} if dynamic_batch else None
+    options = {"opset_version": OPSET} if to == "onnx" else {}
+    config = AutoExportConfig.from_dict({"export_format": BACKENDS[to][0], "dynamic_shapes": shapes, **options})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return AutoHfExporter.from_config(config).export(model, inputs, config=config)
+    except (RuntimeError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:240]
+        raise ValueError(f"{type(model).__name__} cannot be exported to {to}: {reason}") from error
+
+
+def check_installed(to: str) -> None:
+    """Raises a ValueError for an unknown format, and an ImportError with the command for a missing package."""
+    import importlib.util
+
+    if to not in BACKENDS:
+        raise ValueError(f"Expected one of {FORMATS}, got {to!r}.")
+    _, packages, install = BACKENDS[to]
+    absent = [name for name in packages if importlib.util.find_spec(name) is None]
+    if absent:
+        raise ImportError(f"--to {to} needs {', '.join(absent)}; run: {install}")
+
+
+def save_graph(made: Any, folder: Path) -> None:
+    """Writes an `ExportedModel`; of ONNX one file with the weights inside, as browsers load it."""
+    made.save_pretrained(folder)
+    outside = folder / f"{GRAPH}.data"
+    if outside.is_file():
+        import onnx
+
+        whole = onnx.load(str(folder / GRAPH))
+        onnx.save_model(whole, str(folder / GRAPH), save_as_external_data=False)
+        outside.unlink()
+
+
+class LabelSimilarities(nn.Module):
+    """The text side of a zero-shot model: embeddings of motions and vectors of the text tower in, similarities out."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, motion_embeds: Tensor, text_features: Tensor) -> Tensor:
+        """`(n, projection_size)` and `(m, text_size)` to `(n, m)`."""
+        return self.model.similarities(motion_embeds, self.model.get_text_features(text_features).pooler_output)
+
+
+def save_label_graph(model: Any, folder: Path) -> None:
+    """Writes `labels.onnx` of a `TMorModel`."""
+    config = model.config
+    inputs = (torch.randn(2, config.projection_size), torch.randn(3, config.text_size))
+    shapes = ({0: Dim("motions")}, {0: Dim("labels")})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            LabelSimilarities(model).eval(),
+            inputs,
+            input_names=["motion_embeds", "text_features"],
+            output_names=["similarities"],
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(str(folder / LABELS), external_data=False)

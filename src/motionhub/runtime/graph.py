@@ -1,0 +1,178 @@
+"""An exported folder and its graphs on ONNX Runtime: NumPy arrays in, NumPy arrays out; no torch.
+
+The folder: `model.onnx` (one file), `export.json` (what this module needs of the model), `preprocessor_config.json`,
+`config.json`; of zero-shot models also `labels.onnx`, `text_bank.json` and `text_bank.safetensors`.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.runtime.answers import frames_of_clip
+from motionhub.runtime.skeleton_steps import SkeletonSteps, padded_array
+
+
+FACTS = "export.json"
+GRAPH = "model.onnx"
+LABELS = "labels.onnx"
+PROCESSOR = "preprocessor_config.json"
+SCHEMA = 1  # of `motionhub` in export.json; a change that earlier versions cannot read raises it
+INPUTS = ("keypoints", "joint_mask", "attention_mask")
+# Outputs with a frame axis after the batch: name -> its place, and whether it is at the rate of the features.
+_FRAME_AXES = {"last_hidden_state": (2, True), "pose": (2, True), "view": (2, True)}
+
+
+class ExportedProcessor(SkeletonSteps):
+    """`SkeletonProcessor` of an exported folder, in test mode only, without torch.
+
+    Args:
+        fields: of `preprocessor_config.json`; all of them, as `motionhub export` writes it.
+    """
+
+    def __init__(self, fields: dict[str, Any], where: str = PROCESSOR) -> None:
+        kind = fields.get("feature_extractor_type")
+        if kind != "SkeletonProcessor":
+            raise ValueError(f"{where}: expected the file of a SkeletonProcessor, got {kind!r}; export it again.")
+        vars(self).update(fields)
+        try:
+            self._check_fields()
+        except AttributeError as error:
+            raise ValueError(f"{where}: {error}; write it again with motionhub export of this version.") from None
+
+
+class ExportedGraph:
+    """The network of an exported folder.
+
+    Args:
+        folder: of `motionhub export --to onnx`.
+        threads: of ONNX Runtime; None: its own choice.
+
+    Raises:
+        ValueError: the folder is none, a file is missing, broken, or of a newer version.
+        ImportError: onnxruntime is not installed.
+
+    Attributes:
+        facts: `motionhub` of `export.json`: task, labels, frames, people, outputs, versions.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.folder, self.threads = Path(folder), threads
+        self.facts = read_facts(self.folder)
+        self._session = open_session(self.folder / GRAPH, threads)
+        self._labels = open_session(self.folder / LABELS, threads) if self.facts.get("projection_size") else None
+        self._inputs = [given.name for given in self._session.get_inputs()]
+        self._outputs = [made.name for made in self._session.get_outputs()]
+
+    def __call__(
+        self, keypoints: np.ndarray, joint_mask: np.ndarray | None = None, attention_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """The outputs by name, each with the batch in front.
+
+        Args:
+            keypoints, joint_mask, attention_mask: `(batch, people, frames, joints, dims)`, `(batch, people, frames,
+                joints)` and `(batch, people, frames)`, as the processor makes them; None: all True. A clip shorter
+                than the graph's frames is padded, and its outputs are cut again.
+
+        Raises:
+            ValueError: more people or frames than the graph takes, or other joints or dims.
+        """
+        batch, people, frames, joints, _ = keypoints.shape
+        most_people, most_frames = self.facts["people"], self.facts["frames"]
+        expected = (self.facts["joints"], self.facts["dims"])
+        if people > most_people or frames > most_frames or keypoints.shape[3:] != expected:
+            raise ValueError(
+                f"{self.folder} takes at most {most_people} people and {most_frames} frames of {expected[0]} joints "
+                f"and {expected[1]} dims, got {keypoints.shape}; export it with --frames {frames}, or give shorter "
+                "clips made by its own processor."
+            )
+        joint_mask = np.ones((batch, people, frames, joints), bool) if joint_mask is None else joint_mask
+        attention_mask = np.ones((batch, people, frames), bool) if attention_mask is None else attention_mask
+        given = (keypoints.astype(np.float32), joint_mask.astype(bool), attention_mask.astype(bool))
+        sizes = (batch, most_people, most_frames)
+        feed = {name: padded_array(value, *sizes) for name, value in zip(INPUTS, given, strict=True)}
+        made = self._session.run(None, {name: feed[name] for name in self._inputs})
+        return {name: self._cut(name, value, people, frames) for name, value in zip(self._outputs, made, strict=True)}
+
+    def similarities(self, motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        """`(n, m)` similarities of embeddings `(n, projection_size)` and text vectors `(m, text_size)`."""
+        if self._labels is None:
+            raise ValueError(f"{self.folder} is no zero-shot model; it has the labels {self.facts['labels'][:5]}.")
+        feed = {"motion_embeds": motions.astype(np.float32), "text_features": texts.astype(np.float32)}
+        return np.asarray(self._labels.run(None, feed)[0])
+
+    def frame_logits(self, keypoints: np.ndarray, attention_mask: np.ndarray, *, window: int, hop: int) -> np.ndarray:
+        """`(frames, labels)` of one clip `(people, frames, joints, dims)`, as `predict_windows` of the model."""
+        from motionhub.runtime.answers import window_starts
+
+        mask = frames_of_clip(attention_mask)
+        frames, labels = int(mask.any(0).sum()), len(self.facts["labels"])
+        logits = np.zeros((keypoints.shape[1], labels), np.float32)
+        counts = np.zeros((keypoints.shape[1], 1), np.float32)
+        for start in window_starts(frames, window, hop) if frames else ():
+            part = slice(start, min(start + window, frames))
+            made = self(keypoints[None, :, part], attention_mask=mask[None, :, part])["logits"][0]
+            logits[part] += made
+            counts[part] += 1
+        return np.asarray(logits / counts.clip(min=1))
+
+    def _cut(self, name: str, value: np.ndarray, people: int, frames: int) -> np.ndarray:
+        """Without the people and frames that were padded."""
+        if name == "logits" and value.ndim == 3:
+            return value[:, :frames]
+        if name in _FRAME_AXES:
+            return value[:, :people, : -(-frames // self.facts["frame_stride"])]
+        return value
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """`motionhub` of an exported folder's `export.json`; a ValueError where it is missing or cannot be read."""
+    path = folder / FACTS
+    again = "make it with: motionhub export CHECKPOINT --to onnx -o FOLDER"
+    if not path.is_file():
+        raise ValueError(f"{folder}: expected a folder of an exported model with {FACTS}, found none; {again}.")
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["motionhub"]
+        schema = facts["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not of motionhub export ({type(error).__name__}: {error}); {again}.") from None
+    if schema > SCHEMA:
+        made_by = facts.get("versions", {}).get("motionhub", "a newer version")
+        raise ValueError(
+            f"{folder} was exported by motionhub {made_by} (schema {schema}), this one reads schema {SCHEMA}; run: "
+            "pip install --upgrade motionhub"
+        )
+    return facts
+
+
+def read_processor(folder: Path) -> ExportedProcessor:
+    """The processor of an exported folder; a ValueError where its file is missing or broken."""
+    path = folder / PROCESSOR
+    if not path.is_file():
+        raise ValueError(f"{folder} has no {PROCESSOR}; copy the checkpoint's own file there, or export it again.")
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}); export it again.") from None
+    return ExportedProcessor(fields, str(path))
+
+
+def open_session(path: Path, threads: int | None = None) -> Any:
+    """An ONNX Runtime session on the CPU; a ValueError for a missing or broken file."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("Exported models need ONNX Runtime; run: pip install onnxruntime") from error
+    if not path.is_file():
+        raise ValueError(f"{path.parent} has no {path.name}; copy the whole folder, or export it again.")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the exceptions of onnxruntime have no common base
+        reason = str(error).strip().splitlines()[0][:160]
+        raise ValueError(f"{path} cannot be read ({reason}); copy it again whole, or export it again.") from None
