@@ -12,7 +12,6 @@ import { drawRibbons, element, fillTable, listPeople } from "./ribbon.js";
 import { closeSpans } from "./tracking.js";
 import { Words } from "./words.js";
 
-const NONE = "none of these";
 const FIRST_WORDS = ["walk", "sit down", "stand up", "wave", "fall down"];
 const VIDEO = /\.(mp4|m4v|mov|webm|ogv|avi|mkv|wmv|mpe?g|3gp)$/i;
 const LIVE_EVERY = 1; // seconds
@@ -163,9 +162,9 @@ function notesOf(clip, people) {
 async function named() {
   const model = state.model;
   const candidates = await model.candidates(words.labels);
-  const none = $("#none").checked ? NONE : null;
-  state.rows = model.zeroShot.segment(state.people, candidates, none, state.clip.fps);
-  state.scores = model.zeroShot.classify(state.people, candidates, none);
+  const none = $("#none").checked;
+  state.rows = await model.zeroShot.segment(state.people, candidates, none, state.clip.fps);
+  state.scores = await model.zeroShot.classify(state.people, candidates, none);
   drawRibbons($("#ribbons"), state.scores, state.rows, state.clip.duration, words.colours, (seconds) => player.seek(seconds));
   listPeople($("#people"), state.scores);
   fillTable($("#table tbody"), state.rows, (seconds) => player.seek(seconds));
@@ -229,7 +228,7 @@ async function nameNow(frames, size) {
   const last = frames.slice(-Math.round(RATE * model.facts.config.window_seconds));
   const clip = clipOfDetections(last, model.facts.poses, model.facts.layouts, size);
   const people = await model.zeroShot.look(clip);
-  const found = people.length ? model.zeroShot.classify(people, await model.candidates(words.labels), $("#none").checked ? NONE : null) : [];
+  const found = people.length ? await model.zeroShot.classify(people, await model.candidates(words.labels), $("#none").checked) : [];
   $("#live").textContent = found.map(({ track_id: track, scores: [best] }) => `Person ${track}: ${best.label} (${Math.round(100 * best.score)} %)`).join("; ") || "Nobody in view";
 }
 

@@ -1,11 +1,10 @@
 // The model folder: `web.json`, the graph, the text bank. Files are checked by size and checksum.
 
 import * as ort from "onnxruntime-web/wasm";
-import { readSafetensors } from "./arrays.js";
 import { ShownError } from "./clip.js";
 import { checkProcessor } from "./processor.js";
 import { TextBank, WordPiece } from "./texts.js";
-import { Similarity, ZeroShot, candidatesOf } from "./zero_shot.js";
+import { ZeroShot, candidatesOf } from "./zero_shot.js";
 
 const SCHEMA = 1;
 const AGAIN = "build the page again (make web), or clear the data of this site in the browser";
@@ -54,8 +53,7 @@ export function checkFacts(facts) {
     const fix = facts.schema > SCHEMA ? "update the page" : "export the model again";
     throw new ShownError(`The model folder has format ${facts.schema}, this page reads ${SCHEMA}; ${fix}: make web.`);
   }
-  const inputs = facts.graph.inputs.filter((name) => !["keypoints", "joint_mask", "attention_mask"].includes(name));
-  if (inputs.length) throw new ShownError(`The graph needs ${inputs.join(", ")}, which this page does not have; export the motion encoder: make web.`);
+  if (facts.config.people !== 1) throw new ShownError(`The model takes ${facts.config.people} people at once, this page one; use it in Python.`);
   checkProcessor(facts.processor);
   return facts;
 }
@@ -75,21 +73,22 @@ export async function loadModel(folder, runtime, onProgress) {
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
   const facts = checkFacts(JSON.parse(new TextDecoder().decode(await fetched(`${folder}/web.json`))));
-  const names = ["model.onnx", "text_bank.json", "text_bank.safetensors", "similarity.safetensors"];
+  const names = ["model.onnx", "text_bank.json", "text_bank.safetensors", "labels.onnx"];
   const total = names.reduce((sum, name) => sum + (facts.files[name]?.bytes ?? 0), 0);
   let loaded = 0;
   const count = (bytes) => onProgress((loaded += bytes) / total, "Loading the model");
-  const [graph, bankFacts, bankVectors, similarity] = await Promise.all(names.map((name) => checked(folder, name, facts, count)));
-  const layoutName = typeof facts.processor.layout === "string" ? facts.processor.layout : facts.processor.layout.name;
-  const parts = { processor: facts.processor, scoring: facts.scoring, config: facts.config, target: { ...facts.layouts[layoutName], name: layoutName } };
+  const [graph, bankFacts, bankVectors, labels] = await Promise.all(names.map((name) => checked(folder, name, facts, count)));
+  const name = facts.processor.layout;
+  const parts = { processor: facts.processor, scoring: facts.scoring, config: facts.config, target: { ...facts.layouts[name], name } };
   const bank = new TextBank(JSON.parse(new TextDecoder().decode(bankFacts)), bankVectors.buffer, facts.scoring);
-  return new Model(folder, facts, parts, await sessionOf(graph, "model.onnx"), bank, new Similarity(readSafetensors(similarity.buffer, "similarity.safetensors")));
+  const sessions = { motion: await sessionOf(graph, "model.onnx"), labels: await sessionOf(labels, "labels.onnx") };
+  return new Model(folder, facts, parts, sessions, bank);
 }
 
 export class Model {
-  constructor(folder, facts, parts, session, bank, similarity) {
-    Object.assign(this, { folder, facts, session, bank, similarity, tower: null, towerVectors: new Map() });
-    this.zeroShot = new ZeroShot(parts, (samples) => this.embed(samples), similarity);
+  constructor(folder, facts, parts, sessions, bank) {
+    Object.assign(this, { folder, facts, sessions, bank, tower: null, towerVectors: new Map() });
+    this.zeroShot = new ZeroShot(parts, (samples) => this.embed(samples), (motions, texts) => this.similarities(motions, texts));
   }
 
   get hasTower() {
@@ -100,11 +99,11 @@ export class Model {
     return Math.round(this.facts.files["tower.onnx"].bytes / 1e6);
   }
 
-  /** Embeddings of samples `{keypoints, mask, frames}`, padded to one length. */
+  /** Embeddings of samples `{keypoints, mask, frames}`, padded to the frames of the graph. */
   async embed(samples) {
-    const joints = samples[0].mask.length / samples[0].frames;
-    const dims = samples[0].keypoints.length / samples[0].mask.length;
-    const frames = Math.max(...samples.map((sample) => sample.frames));
+    const { frames, joints, dims } = this.facts.config;
+    const longest = Math.max(...samples.map((sample) => sample.frames));
+    if (longest > frames) throw new ShownError(`The model takes clips of ${frames} frames, got ${longest}; export it with --frames ${longest}.`);
     const keypoints = new Float32Array(samples.length * frames * joints * dims);
     const jointMask = new Uint8Array(samples.length * frames * joints);
     const attention = new Uint8Array(samples.length * frames);
@@ -118,10 +117,18 @@ export class Model {
       joint_mask: new ort.Tensor("bool", jointMask, [samples.length, 1, frames, joints]),
       attention_mask: new ort.Tensor("bool", attention, [samples.length, 1, frames]),
     };
-    const wanted = Object.fromEntries(this.facts.graph.inputs.map((name) => [name, feeds[name]]));
-    const output = (await this.session.run(wanted))[this.facts.graph.output];
+    const wanted = Object.fromEntries(this.sessions.motion.inputNames.map((name) => [name, feeds[name]]));
+    const output = (await this.sessions.motion.run(wanted, ["motion_embeds"])).motion_embeds;
     const size = output.dims.at(-1);
     return samples.map((_, row) => output.data.slice(row * size, (row + 1) * size));
+  }
+
+  /** Of each motion the similarity of each text; both are lists of vectors. */
+  async similarities(motions, texts) {
+    const tensor = (rows) => new ort.Tensor("float32", Float32Array.from(rows.flatMap((row) => [...row])), [rows.length, rows[0].length]);
+    const output = await this.sessions.labels.run({ motion_embeds: tensor(motions), text_features: tensor(texts) });
+    const { data } = output.similarities;
+    return motions.map((_, row) => Array.from(data.subarray(row * texts.length, (row + 1) * texts.length)));
   }
 
   /** Loads the text network, for words that the bank lacks. */
@@ -147,7 +154,7 @@ export class Model {
 
   /** Labels as vectors; a sentence for those that the bank lacks while the tower is not loaded. */
   candidates(labels) {
-    return candidatesOf(labels, (texts) => Promise.all(texts.map((text) => this.textVector(text))), this.bank, this.similarity);
+    return candidatesOf(labels, (text) => this.textVector(text), this.bank);
   }
 
   async textVector(text) {

@@ -4,7 +4,7 @@
 import { ShownError, isMissing, partOf } from "./clip.js";
 import { decodeExclusive } from "./intervals.js";
 import { alignGravity, processed, turnedAboutY } from "./processor.js";
-import { dot, unit } from "./texts.js";
+import { unit } from "./texts.js";
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, value), -Infinity);
 
@@ -68,47 +68,10 @@ export function overViews(samples, embeds) {
   return { spans, embeds: [...sums.values()].map(unit) };
 }
 
-/** The text projection of the model, and similarities of motions and texts, from `similarity.safetensors`. */
-export class Similarity {
-  constructor(tensors) {
-    this.mean = tensors["typical_motion.mean"].values;
-    this.factor = tensors["typical_motion.factor"];
-    this.floor = tensors["typical_motion.floor"].values[0];
-    const layers = Object.keys(tensors).filter((name) => /^text_projection\.layers\.\d+\.weight$/.test(name)).sort();
-    this.layers = layers.map((name) => ({ weight: tensors[name], bias: tensors[name.replace("weight", "bias")].values }));
-  }
-
-  /** A tower's vector as a unit vector of the model's space. */
-  project(vector) {
-    let values = vector;
-    this.layers.forEach(({ weight, bias }, place) => {
-      const [rows, columns] = weight.shape;
-      const next = Float64Array.from({ length: rows }, (_, row) => bias[row] + dot(weight.values.subarray(row * columns, (row + 1) * columns), values));
-      values = place + 1 < this.layers.length ? next.map((value) => Math.max(value, 0)) : next;
-    });
-    return unit(values);
-  }
-
-  /** Of each window a list with the similarity of each text. */
-  table(motions, texts) {
-    const [rank, size] = this.factor.shape;
-    const deviations = texts.map((text) => {
-      let sum = this.floor ** 2;
-      for (let row = 0; row < rank; row++) sum += dot(this.factor.values.subarray(row * size, (row + 1) * size), text) ** 2;
-      return Math.sqrt(sum);
-    });
-    return motions.map((motion) => {
-      const moved = motion.map((value, at) => value - this.mean[at]);
-      return texts.map((text, place) => dot(moved, text) / deviations[place]);
-    });
-  }
-}
-
 /** Labels with their vectors, and which are new to the model. `vectorOf`: a label's text vector. */
-export async function candidatesOf(labels, vectorOf, bank, similarity) {
-  const vectors = await vectorOf(labels);
-  const isNew = vectors.map((vector) => bank.learned.length > 0 && !bank.isLearned(vector));
-  return { labels, vectors: vectors.map((vector) => similarity.project(unit(vector))), isNew };
+export async function candidatesOf(labels, vectorOf, bank) {
+  const vectors = (await Promise.all(labels.map(vectorOf))).map(unit);
+  return { labels, vectors, isNew: vectors.map((vector) => bank.learned.length > 0 && !bank.isLearned(vector)) };
 }
 
 /** The soft maximum over the windows of a clip: one similarity per label. */
@@ -162,9 +125,12 @@ function coverageOf(samples) {
 }
 
 export class ZeroShot {
-  /** `facts`: `{processor, scoring, config, target}`; `embed`: samples -> embeddings; `similarity`: a `Similarity`. */
-  constructor(facts, embed, similarity) {
-    Object.assign(this, { facts, embed, similarity });
+  /**
+   * `facts`: `{processor, scoring, config, target}`; `embed`: samples -> embeddings; `similarities`: motions and text
+   * vectors -> of each motion a list with the similarity of each text.
+   */
+  constructor(facts, embed, similarities) {
+    Object.assign(this, { facts, embed, similarities });
   }
 
   /** Window embeddings of every person: kept, so that other labels need no model. */
@@ -196,30 +162,37 @@ export class ZeroShot {
   }
 
   /** Of each person the probabilities over the whole clip, best first: `{label, score}`. */
-  classify(people, candidates, none) {
+  async classify(people, candidates, none) {
     const { config, scoring } = this.facts;
     const level = none ? (config.rejection_threshold ?? null) : null;
-    return people.map((person) => {
-      const row = overWindows(this.similarity.table(person.whole.embeds, candidates.vectors), scoring.softness);
-      const scores = probabilities(row, candidates, config, level);
-      const labels = [...candidates.labels, none];
+    const found = [];
+    for (const person of people) {
+      const table = await this.similarities(person.whole.embeds, candidates.vectors);
+      const scores = probabilities(overWindows(table, scoring.softness), candidates, config, level);
+      const labels = [...candidates.labels, scoring.none];
       const entries = scores.map((score, place) => ({ label: labels[place], score }));
-      return { track_id: person.track, coverage: person.coverage, scores: entries.sort((one, other) => other.score - one.score) };
-    });
+      entries.sort((one, other) => other.score - one.score);
+      found.push({ track_id: person.track, coverage: person.coverage, scores: entries });
+    }
+    return found;
   }
 
   /** Rows `{track_id, start_s, end_s, label, score}`, by person, then by time. */
-  segment(people, candidates, none, fps, shown = candidates.labels.length) {
+  async segment(people, candidates, none, fps) {
     const { config, scoring } = this.facts;
     const level = none ? (config.window_rejection_threshold ?? config.rejection_threshold ?? null) : null;
-    return people.flatMap((person) => {
-      const table = this.similarity.table(person.windows.embeds, candidates.vectors);
-      const { frames, begin } = overFrames(table.map((row) => probabilities(row, candidates, config, level)), person.windows.spans);
+    const rows = [];
+    for (const person of people) {
+      const table = await this.similarities(person.windows.embeds, candidates.vectors);
+      const likely = table.map((row) => probabilities(row, candidates, config, level));
+      const { frames, begin } = overFrames(likely, person.windows.spans);
       const times = Array.from({ length: frames.length + 1 }, (_, at) => (begin + at) / fps);
-      return decodeExclusive(frames, times, scoring.rule)
-        .filter(({ label }) => label < shown)
-        .map(({ label, start, end, score }) => ({ track_id: person.track, start_s: times[start], end_s: times[end], label: candidates.labels[label], score }));
-    });
+      for (const { label, start, end, score } of decodeExclusive(frames, times, scoring.rule)) {
+        if (label >= candidates.labels.length) continue; // none of these
+        rows.push({ track_id: person.track, start_s: times[start], end_s: times[end], label: candidates.labels[label], score });
+      }
+    }
+    return rows;
   }
 }
 

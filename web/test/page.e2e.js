@@ -142,7 +142,7 @@ test("no request leaves for another host, and nothing can be sent to the own one
     document.body.append(form);
     form.submit();
     try { eval("1"); found.eval = "run"; } catch { found.eval = "blocked"; }
-    await new Promise((done) => setTimeout(done, 300));
+    for (let waits = 0; waits < 100 && !blocked.includes("frame-src"); waits++) await new Promise((done) => setTimeout(done, 200));
     return { ...found, blocked: [...new Set(blocked)] };
   });
   assert.equal(tried.fetch, "blocked");
@@ -304,8 +304,8 @@ test("a camera is named as it goes, and the whole when it ends", { skip: CAMERA 
   const page = await opened({ permissions: ["camera"] }, undefined, fake);
   await ready(page);
   await page.click("#camera");
-  await page.waitForFunction(() => /Person \d+: .+ %/.test(document.querySelector("#live").textContent), null, { timeout: 120000 });
-  await page.waitForTimeout(4000);
+  await page.waitForFunction(() => /Person \d+: .+ %/.test(document.querySelector("#live").textContent), null, { timeout: 240000 });
+  await page.waitForTimeout(2000);
   await page.click("#camera");
   assert.equal(await settled(page), "");
   assert.match(await page.textContent("#status"), /actions? of \d+ pe/);
@@ -318,7 +318,7 @@ test("a video shows skeletons that follow the picture", { skip: VIDEO ? false : 
   const page = await opened();
   await ready(page);
   await page.setInputFiles("#file", VIDEO);
-  await page.waitForSelector("#stop:not([hidden])");
+  await page.waitForSelector("#stop:not([hidden])", { timeout: 120000 });
   assert.equal(await settled(page, 300000), "");
   const [clip, video] = await page.evaluate(() => [window.motionhub.clip.imageSize, [document.querySelector("#video").videoWidth, document.querySelector("#video").videoHeight]]);
   assert.deepEqual(clip, video);

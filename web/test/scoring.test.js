@@ -88,11 +88,11 @@ test("two people who cross keep their numbers, and the crossing is reported", ()
 
 test("a model folder of another version, or with steps that the page lacks, is refused in one sentence", () => {
   const processor = { stream: "joint", normalization: "centre", padding: "mask", test_sampling: "resize", num_people: 1 };
-  const facts = { schema: 1, graph: { inputs: ["keypoints"] }, processor };
+  const facts = { schema: 1, config: { people: 1 }, processor };
   assert.equal(checkFacts(facts), facts);
   assert.throws(() => checkFacts({ ...facts, schema: 2 }), /has format 2, this page reads 1; update the page/);
   assert.throws(() => checkFacts({ ...facts, processor: { ...processor, stream: "bone" } }), /stream is bone/);
-  assert.throws(() => checkFacts({ ...facts, graph: { inputs: ["text_features"] } }), /needs text_features/);
+  assert.throws(() => checkFacts({ ...facts, config: { people: 2 } }), /takes 2 people at once/);
 });
 
 test("text has the contrast that WCAG asks for, in light and dark", () => {
