@@ -65,8 +65,8 @@ test("labels that are spelled alike are refused", () => {
 });
 
 test("words are cut to the longest known pieces", () => {
-  const words = new WordPiece({ tokens: ["[UNK]", "[CLS]", "[SEP]", "jug", "##gle", "cafe", "!"], unknown: "[UNK]", start: "[CLS]", end: "[SEP]", lowercase: true, most: 256, prompt: "{}" });
-  assert.deepEqual(words.encode("Juggle Caf\u00e9! xyz"), [1, 3, 4, 5, 6, 0, 2]);
+  const words = new WordPiece({ tokens: ["[UNK]", "[CLS]", "[SEP]", "jug", "##gle", "etude", "!"], unknown: "[UNK]", start: "[CLS]", end: "[SEP]", lowercase: true, most: 256, prompt: "{}" });
+  assert.deepEqual(words.encode("Juggle \u00c9tude! xyz"), [1, 3, 4, 5, 6, 0, 2]);
 });
 
 test("pairs have the greatest total, not the greatest first", () => {
