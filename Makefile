@@ -86,7 +86,7 @@ test-web: web
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) web/test/reference.py "$(WEB_CHECKPOINT)" build/web_test/reference
 	if test -d "$(VIDEOS)"; then $(WEB_PYTHON) web/test/fake_camera.py "$(VIDEOS)/stgcn_ta_chi.mp4" build/web_test/camera.y4m; fi
 	cd web && PYTHON="$(abspath $(WEB_PYTHON))" CHROMIUM="$(CHROMIUM)" PAGE="$(CURDIR)/build/web" REFERENCE="$(CURDIR)/build/web_test/reference" \
-		CAMERA="$$(ls "$(CURDIR)"/build/web_test/camera.y4m 2>/dev/null)" VIDEO="$(wildcard $(VIDEOS)/pyskl_ntu_sample.avi)" \
+		CAMERA="$$(ls "$(CURDIR)"/build/web_test/camera.y4m 2>/dev/null)" VIDEO="$(wildcard $(VIDEOS)/p2s_multi_cam01.mp4)" \
 		node --test --test-concurrency=1 test/page.e2e.js
 
 # Made under another name and renamed when whole, so that nobody takes a part of it; of two makers one is kept.

@@ -1,7 +1,16 @@
 // Builds the static folder: page, wasm files, pose network, model, and the service worker's list of them.
 
 import { createHash } from "node:crypto";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
@@ -37,13 +46,22 @@ const complete = {
   name: "motionhub-files",
   apply: "build",
   closeBundle() {
-    if (!existsSync(join(model, "web.json"))) throw new Error(`${model} has no web.json: run python web/model_folder.py CHECKPOINT ${model}, or make web`);
-    copied(join(here, "node_modules", "onnxruntime-web", "dist"), "ort", ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"]);
-    copied(join(here, "node_modules", "@mediapipe", "tasks-vision", "wasm"), "mediapipe", ["vision_wasm_internal.js", "vision_wasm_internal.wasm"]);
+    if (!existsSync(join(model, "web.json")))
+      throw new Error(`${model} has no web.json: run python web/model_folder.py CHECKPOINT ${model}, or make web`);
+    copied(join(here, "node_modules", "onnxruntime-web", "dist"), "ort", [
+      "ort-wasm-simd-threaded.wasm",
+      "ort-wasm-simd-threaded.mjs",
+    ]);
+    copied(join(here, "node_modules", "@mediapipe", "tasks-vision", "wasm"), "mediapipe", [
+      "vision_wasm_internal.js",
+      "vision_wasm_internal.wasm",
+    ]);
     copied(poses, "mediapipe", ["pose_landmarker_full.task"]);
     cpSync(model, join(out, "model"), { recursive: true });
     writeFileSync(join(out, "licences.txt"), licences());
-    const files = filesOf(out).map((path) => relative(out, path).replaceAll("\\", "/")).sort();
+    const files = filesOf(out)
+      .map((path) => relative(out, path).replaceAll("\\", "/"))
+      .sort();
     const sum = createHash("sha256");
     for (const name of files) sum.update(name).update(readFileSync(join(out, name)));
     const kept = files.filter((name) => !LATER.includes(name));
@@ -60,6 +78,12 @@ const complete = {
 export default defineConfig({
   base: "./",
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "import", "default"] },
-  build: { outDir: out, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    outDir: out,
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
   plugins: [complete],
 });

@@ -3,7 +3,16 @@
 import { unzipSync } from "fflate";
 import { ShownError } from "./clip.js";
 
-const KINDS = { f4: Float32Array, f8: Float64Array, i1: Int8Array, i2: Int16Array, i4: Int32Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
+const KINDS = {
+  f4: Float32Array,
+  f8: Float64Array,
+  i1: Int8Array,
+  i2: Int16Array,
+  i4: Int32Array,
+  u1: Uint8Array,
+  u2: Uint16Array,
+  u4: Uint32Array,
+};
 const MOST_UNPACKED = 2 ** 29;
 
 /** The array in the bytes of a .npy file: `{shape, values}`; texts are an array of strings. */
@@ -16,8 +25,14 @@ export function readNpy(bytes, name = "array") {
   const header = new TextDecoder("latin1").decode(bytes.subarray(long ? 12 : 10, start));
   const kind = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header);
   const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header);
-  if (!kind || !shape) throw new ShownError(`${name}: expected numbers or text; pickled objects are refused. Save plain arrays by numpy.savez.`);
-  const sizes = shape[1].split(",").filter((text) => text.trim()).map(Number);
+  if (!kind || !shape)
+    throw new ShownError(
+      `${name}: expected numbers or text; pickled objects are refused. Save plain arrays by numpy.savez.`,
+    );
+  const sizes = shape[1]
+    .split(",")
+    .filter((text) => text.trim())
+    .map(Number);
   const count = sizes.reduce((product, size) => product * size, 1);
   const values = decoded(bytes.slice(start), kind[1], kind[2], Number(kind[3]), count, name);
   const fortran = /'fortran_order':\s*True/.test(header);
@@ -26,12 +41,17 @@ export function readNpy(bytes, name = "array") {
 
 function decoded(data, order, letter, size, count, name) {
   const width = letter === "U" ? 4 * size : size;
-  if (data.length !== count * width) throw new ShownError(`${name}: ${data.length} bytes do not fill ${count} entries of ${width}; the file is cut off.`);
+  if (data.length !== count * width)
+    throw new ShownError(
+      `${name}: ${data.length} bytes do not fill ${count} entries of ${width}; the file is cut off.`,
+    );
   if (letter === "U") return texts(new DataView(data.buffer), order === ">", size, count);
   if (letter === "b") return Array.from(data, Number);
   if ((letter === "i" || letter === "u") && size === 8) {
     const view = new DataView(data.buffer);
-    return Array.from({ length: count }, (_, at) => Number(letter === "i" ? view.getBigInt64(8 * at, order !== ">") : view.getBigUint64(8 * at, order !== ">")));
+    return Array.from({ length: count }, (_, at) =>
+      Number(letter === "i" ? view.getBigInt64(8 * at, order !== ">") : view.getBigUint64(8 * at, order !== ">")),
+    );
   }
   if (letter === "f" && size === 2) return Array.from(new Uint16Array(data.buffer), halfToNumber);
   const Kind = KINDS[`${letter}${size}`];
@@ -77,15 +97,20 @@ export function readNpz(bytes) {
     packed = unzipSync(bytes, {
       filter: (file) => {
         total += file.originalSize;
-        if (total > MOST_UNPACKED) throw new ShownError("The archive unpacks to more than 512 MB; split the recording.");
+        if (total > MOST_UNPACKED)
+          throw new ShownError("The archive unpacks to more than 512 MB; split the recording.");
         return file.name.endsWith(".npy");
       },
     });
   } catch (error) {
     if (error instanceof ShownError) throw error;
-    throw new ShownError(`This .npz cannot be unpacked (${error.message}); it is cut off or no archive. Copy it again.`);
+    throw new ShownError(
+      `This .npz cannot be unpacked (${error.message}); it is cut off or no archive. Copy it again.`,
+    );
   }
-  return Object.fromEntries(Object.entries(packed).map(([name, content]) => [name.replace(/\.npy$/, ""), () => readNpy(content, name)]));
+  return Object.fromEntries(
+    Object.entries(packed).map(([name, content]) => [name.replace(/\.npy$/, ""), () => readNpy(content, name)]),
+  );
 }
 
 /** The tensors of a safetensors file as Float32Arrays with their shape. */
@@ -100,8 +125,10 @@ export function readSafetensors(buffer, name = "safetensors") {
     const [start, end] = entry.data_offsets;
     if (8 + length + end > buffer.byteLength) throw new ShownError(`${name} is cut off; copy the model folder again.`);
     const bytes = buffer.slice(8 + length + start, 8 + length + end);
-    if (entry.dtype !== "F32" && entry.dtype !== "F16") throw new ShownError(`${name}: ${key} has type ${entry.dtype}; expected F32 or F16.`);
-    const values = entry.dtype === "F32" ? new Float32Array(bytes) : Float32Array.from(new Uint16Array(bytes), halfToNumber);
+    if (entry.dtype !== "F32" && entry.dtype !== "F16")
+      throw new ShownError(`${name}: ${key} has type ${entry.dtype}; expected F32 or F16.`);
+    const values =
+      entry.dtype === "F32" ? new Float32Array(bytes) : Float32Array.from(new Uint16Array(bytes), halfToNumber);
     found[key] = { shape: entry.shape, values };
   }
   return found;

@@ -12,7 +12,13 @@ export class UnstatedFact extends ShownError {
   }
 }
 
-export const UNITS = { pixel: ["pixel", 1], normalised: ["normalised", 1], metre: ["metre", 1], centimetre: ["metre", 0.01], millimetre: ["metre", 0.001] };
+export const UNITS = {
+  pixel: ["pixel", 1],
+  normalised: ["normalised", 1],
+  metre: ["metre", 1],
+  centimetre: ["metre", 0.01],
+  millimetre: ["metre", 0.001],
+};
 const MOST_VALUES = 2 ** 26;
 
 export class Clip {
@@ -20,15 +26,31 @@ export class Clip {
    * `keypoints`: flat (people, frames, joints, dims); `layout`: an entry of `web.json` with its name; `up`: the axis
    * that points up ("-y" in images) or null. A joint with one unknown coordinate is missing as a whole.
    */
-  constructor({ keypoints, people, frames, dims, layout, fps, unit, up = null, imageSize = null, trackIds = null, notes = [] }) {
+  constructor({
+    keypoints,
+    people,
+    frames,
+    dims,
+    layout,
+    fps,
+    unit,
+    up = null,
+    imageSize = null,
+    trackIds = null,
+    notes = [],
+  }) {
     const joints = layout.joints.length;
     if (!(dims === 2 || dims === 3)) throw new ShownError(`Keypoints have 2 or 3 coordinates a joint, got ${dims}.`);
-    if (people * frames * joints * dims > MOST_VALUES) throw new ShownError(`The clip has more than ${MOST_VALUES} numbers; split the recording.`);
+    if (people * frames * joints * dims > MOST_VALUES)
+      throw new ShownError(`The clip has more than ${MOST_VALUES} numbers; split the recording.`);
     if (keypoints.length !== people * frames * joints * dims) {
-      throw new ShownError(`Layout ${layout.name} has ${joints} joints, but ${keypoints.length} numbers are not ${people} people x ${frames} frames x ${joints} x ${dims}; state the layout that the file really has.`);
+      throw new ShownError(
+        `Layout ${layout.name} has ${joints} joints, but ${keypoints.length} numbers are not ${people} people x ${frames} frames x ${joints} x ${dims}; state the layout that the file really has.`,
+      );
     }
     if (!(fps > 0 && fps < Infinity)) throw new ShownError(`The frame rate must be a positive number, got ${fps}.`);
-    if (!(unit in UNITS)) throw new ShownError(`The unit must be one of ${Object.keys(UNITS).join(", ")}, got ${unit}.`);
+    if (!(unit in UNITS))
+      throw new ShownError(`The unit must be one of ${Object.keys(UNITS).join(", ")}, got ${unit}.`);
     const [kept, factor] = UNITS[unit];
     const points = new Float32Array(keypoints.length);
     for (let start = 0; start < points.length; start += dims) {
@@ -39,7 +61,19 @@ export class Clip {
       }
       if (!finite) points.fill(NaN, start, start + dims);
     }
-    Object.assign(this, { keypoints: points, people, frames, joints, dims, layout, fps, unit: kept, up, imageSize, notes });
+    Object.assign(this, {
+      keypoints: points,
+      people,
+      frames,
+      joints,
+      dims,
+      layout,
+      fps,
+      unit: kept,
+      up,
+      imageSize,
+      notes,
+    });
     this.trackIds = trackIds ?? Array.from({ length: people }, (_, row) => row);
   }
 
@@ -67,7 +101,8 @@ export class Clip {
   /** Whether anything of a person is seen in a frame. */
   isSeen(row, frame) {
     const at = (row * this.frames + frame) * this.joints * this.dims;
-    for (let joint = 0; joint < this.joints; joint++) if (!Number.isNaN(this.keypoints[at + joint * this.dims])) return true;
+    for (let joint = 0; joint < this.joints; joint++)
+      if (!Number.isNaN(this.keypoints[at + joint * this.dims])) return true;
     return false;
   }
 }

@@ -4,9 +4,13 @@ const PEOPLE = ["#4fa8ff", "#ffb03a", "#5fd06c", "#ff7d97", "#b08cff", "#49d6d6"
 
 /** The region of the clip that is drawn: the image, or the box around everything with a margin. */
 export function regionOf(clip) {
-  if (clip.imageSize) return { left: 0, top: 0, width: clip.imageSize[0], height: clip.imageSize[1], flip: false };
+  if (clip.imageSize && clip.unit === "pixel")
+    return { left: 0, top: 0, width: clip.imageSize[0], height: clip.imageSize[1], flip: false };
   const flip = clip.up === "y" || clip.up === "z" || (clip.up === null && clip.dims === 3);
-  const [low, high] = [[Infinity, Infinity], [-Infinity, -Infinity]];
+  const [low, high] = [
+    [Infinity, Infinity],
+    [-Infinity, -Infinity],
+  ];
   const vertical = verticalAxis(clip);
   for (let at = 0; at < clip.keypoints.length; at += clip.dims) {
     [0, vertical].forEach((axis, place) => {

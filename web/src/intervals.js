@@ -50,7 +50,9 @@ function joined(runs, times, maxGap) {
 /** A comma-separated table with a header. Rows: `{track_id, start_s, end_s, label, score}`. */
 export function asCsv(rows) {
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const lines = rows.map((row) => [row.track_id, row.start_s.toFixed(3), row.end_s.toFixed(3), quoted(row.label), row.score.toFixed(4)].join(","));
+  const lines = rows.map((row) =>
+    [row.track_id, row.start_s.toFixed(3), row.end_s.toFixed(3), quoted(row.label), row.score.toFixed(4)].join(","),
+  );
   return ["track_id,start_s,end_s,label,score", ...lines, ""].join("\n");
 }
 

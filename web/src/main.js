@@ -5,7 +5,17 @@ import { drawPeople } from "./draw.js";
 import { asCsv, asSrt } from "./intervals.js";
 import { loadModel } from "./model.js";
 import { Player } from "./player.js";
-import { MOST_SECONDS, RATE, clipOfDetections, closeCamera, detectVideo, loadPoses, openCamera, openVideo, peopleIn } from "./poses.js";
+import {
+  MOST_SECONDS,
+  RATE,
+  clipOfDetections,
+  closeCamera,
+  detectVideo,
+  loadPoses,
+  openCamera,
+  openVideo,
+  peopleIn,
+} from "./poses.js";
 import { watchPrivacy } from "./privacy.js";
 import { layoutNamed, readKeypoints } from "./readers.js";
 import { drawRibbons, element, fillTable, listPeople } from "./ribbon.js";
@@ -19,11 +29,18 @@ const $ = (selector) => document.querySelector(selector);
 
 const state = { model: null, clip: null, people: null, rows: [], name: "", isStopped: false, run: 0 };
 const player = new Player();
-const words = new Words(FIRST_WORDS, { onChange: () => label(), complete: (text) => state.model?.bank.complete(text) ?? [], onError: show });
+const words = new Words(FIRST_WORDS, {
+  onChange: () => label(),
+  complete: (text) => state.model?.bank.complete(text) ?? [],
+  onError: show,
+});
 
 /** Shows an error as a sentence; what is no `ShownError` is a defect, and says so. */
 function show(error) {
-  const text = error instanceof ShownError ? error.message : `This should not happen: ${error.message ?? error}. Reload the page, and report it with the steps that led here.`;
+  const text =
+    error instanceof ShownError
+      ? error.message
+      : `This should not happen: ${error.message ?? error}. Reload the page, and report it with the steps that led here.`;
   if (!(error instanceof ShownError)) console.error(error);
   $("#error").textContent = text;
   $("#error").hidden = false;
@@ -53,7 +70,10 @@ async function step(work) {
   } catch (error) {
     if (run === state.run) show(error);
   } finally {
-    if (run === state.run) document.body.removeAttribute("aria-busy");
+    if (run === state.run) {
+      $("#stop").hidden = true;
+      document.body.removeAttribute("aria-busy");
+    }
   }
 }
 
@@ -96,11 +116,19 @@ async function openedVideo(file, isOver) {
     say(`Finding people: ${Math.round(100 * Math.min(share, 1))} %`, share);
     drawLive(people, size);
   });
-  $("#stop").hidden = true;
   if (isOver() && !state.isStopped) return;
-  const notes = video.duration > MOST_SECONDS ? [`Only the first ${MOST_SECONDS / 60} minutes of the video are looked at; cut it to see the rest.`] : [];
-  if (state.isStopped) notes.push(`Stopped after ${(frames.length / RATE).toFixed(1)} s of ${video.duration.toFixed(1)} s.`);
-  await analyse(clipOfDetections(frames, state.model.facts.poses, state.model.facts.layouts, size), true, () => false, notes);
+  const notes =
+    video.duration > MOST_SECONDS
+      ? [`Only the first ${MOST_SECONDS / 60} minutes of the video are looked at; cut it to see the rest.`]
+      : [];
+  if (state.isStopped)
+    notes.push(`Stopped after ${(frames.length / RATE).toFixed(1)} s of ${video.duration.toFixed(1)} s.`);
+  await analyse(
+    clipOfDetections(frames, state.model.facts.poses, state.model.facts.layouts, size),
+    true,
+    () => false,
+    notes,
+  );
 }
 
 function prepareStage([width, height]) {
@@ -127,7 +155,10 @@ function ask(file, given, fact) {
   $("#fact-choice").replaceChildren(...fact.choices.map((choice) => element("option", { value: choice }, choice)));
   $("#facts").onsubmit = (event) => {
     event.preventDefault();
-    open(file, { ...given, [fact.option]: fact.option === "fps" ? Number($("#fact-number").value) : $("#fact-choice").value });
+    open(file, {
+      ...given,
+      [fact.option]: fact.option === "fps" ? Number($("#fact-number").value) : $("#fact-choice").value,
+    });
   };
   $(fact.option === "fps" ? "#fact-number" : "#fact-choice").focus();
 }
@@ -140,7 +171,9 @@ async function analyse(clip, hasVideo, isOver, notes = []) {
   tell([...notes, ...notesOf(clip, found)]);
   if (!found.length) {
     $("#results").hidden = true;
-    throw new ShownError("Nobody was found: show a person from head to feet, larger than a quarter of the picture, and well lit.");
+    throw new ShownError(
+      "Nobody was found: show a person from head to feet, larger than a quarter of the picture, and well lit.",
+    );
   }
   $("#results").hidden = false;
   player.show(clip, hasVideo);
@@ -149,12 +182,21 @@ async function analyse(clip, hasVideo, isOver, notes = []) {
 
 function notesOf(clip, people) {
   const notes = [...clip.notes];
-  const close = clip.people > 1 ? closeSpans(clip).map(([first, end]) => `${(first / clip.fps).toFixed(1)}-${(end / clip.fps).toFixed(1)} s`) : [];
-  if (close.length) notes.push(`Two people are close together at ${close.slice(0, 4).join(", ")}${close.length > 4 ? ", ..." : ""}: they may be exchanged there; check who is who.`);
+  const close =
+    clip.people > 1
+      ? closeSpans(clip).map(([first, end]) => `${(first / clip.fps).toFixed(1)}-${(end / clip.fps).toFixed(1)} s`)
+      : [];
+  if (close.length)
+    notes.push(
+      `Two people are close together at ${close.slice(0, 4).join(", ")}${close.length > 4 ? ", ..." : ""}: they may be exchanged there; check who is who.`,
+    );
   const lost = people.length ? clip.layout.lost : [];
   if (lost.length) notes.push(`Joints of the model that ${clip.layout.name} lacks: ${lost.join(", ")}.`);
   const few = people.filter((person) => person.coverage < 0.6);
-  if (few.length) notes.push(`Of person ${few.map((person) => person.track).join(", ")} less than 60 % of the joints are seen: trust these actions less.`);
+  if (few.length)
+    notes.push(
+      `Of person ${few.map((person) => person.track).join(", ")} less than 60 % of the joints are seen: trust these actions less.`,
+    );
   return notes;
 }
 
@@ -165,12 +207,16 @@ async function named() {
   const none = $("#none").checked;
   state.rows = await model.zeroShot.segment(state.people, candidates, none, state.clip.fps);
   state.scores = await model.zeroShot.classify(state.people, candidates, none);
-  drawRibbons($("#ribbons"), state.scores, state.rows, state.clip.duration, words.colours, (seconds) => player.seek(seconds));
+  drawRibbons($("#ribbons"), state.scores, state.rows, state.clip.duration, words.colours, (seconds) =>
+    player.seek(seconds),
+  );
   listPeople($("#people"), state.scores);
   fillTable($("#table tbody"), state.rows, (seconds) => player.seek(seconds));
   player.draw();
   const count = state.rows.length;
-  say(`${count} action${count === 1 ? "" : "s"} of ${state.people.length} ${state.people.length === 1 ? "person" : "people"} in ${state.clip.duration.toFixed(1)} s.`);
+  say(
+    `${count} action${count === 1 ? "" : "s"} of ${state.people.length} ${state.people.length === 1 ? "person" : "people"} in ${state.clip.duration.toFixed(1)} s.`,
+  );
 }
 
 function label() {
@@ -181,7 +227,7 @@ function label() {
 /** Labels the camera as it goes; the second press ends it and shows the whole. */
 function camera() {
   if (state.camera) return void (state.camera.isOver = true);
-  return step(async () => {
+  return step(async (isOver) => {
     const video = $("#video");
     await modelLoaded();
     say("Loading the pose network", 0);
@@ -196,8 +242,13 @@ function camera() {
     say("The camera is on; nothing is recorded or sent.");
     const frames = await watch(video, state.camera);
     const size = [video.videoWidth, video.videoHeight];
+    if (isOver()) return;
     leaveCamera();
-    await analyse(clipOfDetections(frames, state.model.facts.poses, state.model.facts.layouts, size), false, () => false);
+    await analyse(
+      clipOfDetections(frames, state.model.facts.poses, state.model.facts.layouts, size),
+      false,
+      () => false,
+    );
   });
 }
 
@@ -228,8 +279,13 @@ async function nameNow(frames, size) {
   const last = frames.slice(-Math.round(RATE * model.facts.config.window_seconds));
   const clip = clipOfDetections(last, model.facts.poses, model.facts.layouts, size);
   const people = await model.zeroShot.look(clip);
-  const found = people.length ? await model.zeroShot.classify(people, await model.candidates(words.labels), $("#none").checked) : [];
-  $("#live").textContent = found.map(({ track_id: track, scores: [best] }) => `Person ${track}: ${best.label} (${Math.round(100 * best.score)} %)`).join("; ") || "Nobody in view";
+  const found = people.length
+    ? await model.zeroShot.classify(people, await model.candidates(words.labels), $("#none").checked)
+    : [];
+  const text = found
+    .map(({ track_id: track, scores: [best] }) => `Person ${track}: ${best.label} (${Math.round(100 * best.score)} %)`)
+    .join("; ");
+  if ($("#live").textContent !== text) $("#live").textContent = text || "Nobody in view";
 }
 
 function leaveCamera() {
@@ -242,7 +298,10 @@ function leaveCamera() {
 }
 
 function save(text, suffix, type) {
-  const link = element("a", { href: URL.createObjectURL(new Blob([text], { type })), download: `${state.name}${suffix}` });
+  const link = element("a", {
+    href: URL.createObjectURL(new Blob([text], { type })),
+    download: `${state.name}${suffix}`,
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
@@ -262,7 +321,10 @@ async function anyWords() {
 
 function wire() {
   $("#choose").addEventListener("click", () => $("#file").click());
-  $("#file").addEventListener("change", ({ target }) => target.files[0] && open(target.files[0]).finally(() => (target.value = "")));
+  $("#file").addEventListener(
+    "change",
+    ({ target }) => target.files[0] && open(target.files[0]).finally(() => (target.value = "")),
+  );
   $("#camera").addEventListener("click", camera);
   $("#example").addEventListener("click", () =>
     step(async () => {
@@ -292,8 +354,10 @@ watchPrivacy($("#private"), $("#private-text"));
 step(async () => {
   const model = await modelLoaded();
   $("#tower-label").hidden = !model.hasTower;
-  if (model.hasTower) $("#tower-text").textContent = `Any words (loads a language model once, ${model.towerMegabytes} MB)`;
-  $("#about").textContent = `Model ${model.facts.checkpoint}, motionhub ${model.facts.motionhub}; ${model.bank.phrases.length} known phrases.`;
+  if (model.hasTower)
+    $("#tower-text").textContent = `Any words (loads a language model once, ${model.towerMegabytes} MB)`;
+  $("#about").textContent =
+    `Model ${model.facts.checkpoint}, motionhub ${model.facts.motionhub}; ${model.bank.phrases.length} known phrases.`;
   say("Ready.");
 });
 window.motionhub = Object.assign(state, { words }); // for tests and the console

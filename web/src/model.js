@@ -11,7 +11,9 @@ const AGAIN = "build the page again (make web), or clear the data of this site i
 
 /** Whether this browser runs WebAssembly with vector instructions. */
 export function hasSimd() {
-  const code = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+  const code = [
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+  ];
   return typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(code));
 }
 
@@ -38,11 +40,13 @@ async function checked(folder, name, facts, onBytes) {
   const bytes = await fetched(`${folder}/${name}`, onBytes);
   const expected = facts.files[name];
   if (!expected) throw new ShownError(`web.json does not list ${name}; ${AGAIN}.`);
-  if (bytes.length !== expected.bytes) throw new ShownError(`${name} is cut off: expected ${expected.bytes} bytes, got ${bytes.length}; ${AGAIN}.`);
+  if (bytes.length !== expected.bytes)
+    throw new ShownError(`${name} is cut off: expected ${expected.bytes} bytes, got ${bytes.length}; ${AGAIN}.`);
   if (crypto.subtle) {
     const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const text = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (text !== expected.sha256) throw new ShownError(`${name} is damaged: its checksum differs from web.json's; ${AGAIN}.`);
+    if (text !== expected.sha256)
+      throw new ShownError(`${name} is damaged: its checksum differs from web.json's; ${AGAIN}.`);
   }
   return bytes;
 }
@@ -53,7 +57,8 @@ export function checkFacts(facts) {
     const fix = facts.schema > SCHEMA ? "update the page" : "export the model again";
     throw new ShownError(`The model folder has format ${facts.schema}, this page reads ${SCHEMA}; ${fix}: make web.`);
   }
-  if (facts.config.people !== 1) throw new ShownError(`The model takes ${facts.config.people} people at once, this page one; use it in Python.`);
+  if (facts.config.people !== 1)
+    throw new ShownError(`The model takes ${facts.config.people} people at once, this page one; use it in Python.`);
   checkProcessor(facts.processor);
   return facts;
 }
@@ -68,7 +73,10 @@ async function sessionOf(bytes, name) {
 
 /** Loads the model. `onProgress(share, text)` for the bar. */
 export async function loadModel(folder, runtime, onProgress) {
-  if (!hasSimd()) throw new ShownError("This browser lacks WebAssembly SIMD, which the model needs; use Chrome or Edge 91, Firefox 89, Safari 16.4 or newer.");
+  if (!hasSimd())
+    throw new ShownError(
+      "This browser lacks WebAssembly SIMD, which the model needs; use Chrome or Edge 91, Firefox 89, Safari 16.4 or newer.",
+    );
   ort.env.wasm.wasmPaths = runtime;
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
@@ -77,9 +85,16 @@ export async function loadModel(folder, runtime, onProgress) {
   const total = names.reduce((sum, name) => sum + (facts.files[name]?.bytes ?? 0), 0);
   let loaded = 0;
   const count = (bytes) => onProgress((loaded += bytes) / total, "Loading the model");
-  const [graph, bankFacts, bankVectors, labels] = await Promise.all(names.map((name) => checked(folder, name, facts, count)));
+  const [graph, bankFacts, bankVectors, labels] = await Promise.all(
+    names.map((name) => checked(folder, name, facts, count)),
+  );
   const name = facts.processor.layout;
-  const parts = { processor: facts.processor, scoring: facts.scoring, config: facts.config, target: { ...facts.layouts[name], name } };
+  const parts = {
+    processor: facts.processor,
+    scoring: facts.scoring,
+    config: facts.config,
+    target: { ...facts.layouts[name], name },
+  };
   const bank = new TextBank(JSON.parse(new TextDecoder().decode(bankFacts)), bankVectors.buffer, facts.scoring);
   const sessions = { motion: await sessionOf(graph, "model.onnx"), labels: await sessionOf(labels, "labels.onnx") };
   return new Model(folder, facts, parts, sessions, bank);
@@ -88,7 +103,11 @@ export async function loadModel(folder, runtime, onProgress) {
 export class Model {
   constructor(folder, facts, parts, sessions, bank) {
     Object.assign(this, { folder, facts, sessions, bank, tower: null, towerVectors: new Map() });
-    this.zeroShot = new ZeroShot(parts, (samples) => this.embed(samples), (motions, texts) => this.similarities(motions, texts));
+    this.zeroShot = new ZeroShot(
+      parts,
+      (samples) => this.embed(samples),
+      (motions, texts) => this.similarities(motions, texts),
+    );
   }
 
   get hasTower() {
@@ -103,7 +122,10 @@ export class Model {
   async embed(samples) {
     const { frames, joints, dims } = this.facts.config;
     const longest = Math.max(...samples.map((sample) => sample.frames));
-    if (longest > frames) throw new ShownError(`The model takes clips of ${frames} frames, got ${longest}; export it with --frames ${longest}.`);
+    if (longest > frames)
+      throw new ShownError(
+        `The model takes clips of ${frames} frames, got ${longest}; export it with --frames ${longest}.`,
+      );
     const keypoints = new Float32Array(samples.length * frames * joints * dims);
     const jointMask = new Uint8Array(samples.length * frames * joints);
     const attention = new Uint8Array(samples.length * frames);
@@ -125,7 +147,8 @@ export class Model {
 
   /** Of each motion the similarity of each text; both are lists of vectors. */
   async similarities(motions, texts) {
-    const tensor = (rows) => new ort.Tensor("float32", Float32Array.from(rows.flatMap((row) => [...row])), [rows.length, rows[0].length]);
+    const tensor = (rows) =>
+      new ort.Tensor("float32", Float32Array.from(rows.flatMap((row) => [...row])), [rows.length, rows[0].length]);
     const output = await this.sessions.labels.run({ motion_embeds: tensor(motions), text_features: tensor(texts) });
     const { data } = output.similarities;
     return motions.map((_, row) => Array.from(data.subarray(row * texts.length, (row + 1) * texts.length)));
@@ -135,7 +158,9 @@ export class Model {
   async loadTower(onProgress) {
     const total = this.facts.files["tower.onnx"].bytes;
     let loaded = 0;
-    const graph = await checked(this.folder, "tower.onnx", this.facts, (bytes) => onProgress((loaded += bytes) / total, "Loading the language model"));
+    const graph = await checked(this.folder, "tower.onnx", this.facts, (bytes) =>
+      onProgress((loaded += bytes) / total, "Loading the language model"),
+    );
     const words = await checked(this.folder, "vocabulary.json", this.facts);
     this.words = new WordPiece(JSON.parse(new TextDecoder().decode(words)));
     this.tower = await sessionOf(graph, "tower.onnx");
@@ -161,8 +186,13 @@ export class Model {
     const own = this.bank.vector(text);
     if (own) return own;
     if (this.tower) return this.towerVector(text);
-    const near = this.bank.nearest(text).map((phrase) => `"${phrase}"`).join(", ");
+    const near = this.bank
+      .nearest(text)
+      .map((phrase) => `"${phrase}"`)
+      .join(", ");
     const way = this.hasTower ? `or switch on "Any words"` : "as this page has no language model";
-    throw new ShownError(`The model has no phrase "${text}". Use a known one${near ? `, such as ${near}` : ""}, ${way}.`);
+    throw new ShownError(
+      `The model has no phrase "${text}". Use a known one${near ? `, such as ${near}` : ""}, ${way}.`,
+    );
   }
 }

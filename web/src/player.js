@@ -7,7 +7,14 @@ const $ = (selector) => document.querySelector(selector);
 
 export class Player {
   constructor() {
-    Object.assign(this, { clip: null, region: null, hasVideo: false, seconds: 0, isPlaying: false, ribbons: $("#ribbons") });
+    Object.assign(this, {
+      clip: null,
+      region: null,
+      hasVideo: false,
+      seconds: 0,
+      isPlaying: false,
+      ribbons: $("#ribbons"),
+    });
     $("#play").addEventListener("click", () => (this.isPlaying ? this.pause() : this.play()));
     $("#time").addEventListener("input", (event) => this.seek(Number(event.target.value)));
     $("#canvas").addEventListener("click", () => (this.isPlaying ? this.pause() : this.play()));
@@ -36,7 +43,8 @@ export class Player {
 
   seek(seconds) {
     this.seconds = Math.min(Math.max(seconds, 0), this.clip.duration);
-    if (this.hasVideo && Math.abs($("#video").currentTime - this.seconds) > 0.01) $("#video").currentTime = this.seconds;
+    if (this.hasVideo && Math.abs($("#video").currentTime - this.seconds) > 0.01)
+      $("#video").currentTime = this.seconds;
     this.started = performance.now() - 1000 * this.seconds;
     this.draw();
   }
@@ -46,7 +54,10 @@ export class Player {
     if (this.seconds >= this.clip.duration - 0.05) this.seek(0);
     this.isPlaying = true;
     this.started = performance.now() - 1000 * this.seconds;
-    if (this.hasVideo) $("#video").play().catch(() => {});
+    if (this.hasVideo)
+      $("#video")
+        .play()
+        .catch(() => {});
     $("#play").textContent = "Pause";
     $("#play").setAttribute("aria-label", "Pause");
     requestAnimationFrame(() => this.tick());

@@ -15,8 +15,14 @@ let lastTime = 0;
 /** Loads the pose network once. `poses`: of web.json. */
 export async function loadPoses(poses) {
   if (landmarker) return;
-  const bytes = await fetch("./mediapipe/pose_landmarker_full.task").then((answer) => (answer.ok ? answer.arrayBuffer() : null), () => null);
-  if (!bytes) throw new ShownError("The pose network mediapipe/pose_landmarker_full.task cannot be loaded; reload the page, or build it again (make web).");
+  const bytes = await fetch("./mediapipe/pose_landmarker_full.task").then(
+    (answer) => (answer.ok ? answer.arrayBuffer() : null),
+    () => null,
+  );
+  if (!bytes)
+    throw new ShownError(
+      "The pose network mediapipe/pose_landmarker_full.task cannot be loaded; reload the page, or build it again (make web).",
+    );
   const files = await FilesetResolver.forVisionTasks("./mediapipe");
   landmarker = await PoseLandmarker.createFromOptions(files, {
     baseOptions: { modelAssetBuffer: new Uint8Array(bytes), delegate: "CPU" },
@@ -45,16 +51,21 @@ export function peopleIn(video) {
 /** Detections per frame as a clip, as motionhub.poses.tracks.follow_people. */
 export function clipOfDetections(frames, poses, layouts, imageSize) {
   const single = frames.map(eachBodyOnce);
-  const owners = trackPeople(single.map((people) => people.map((person) => person.points)), Math.ceil(MAX_GAP_SECONDS * RATE));
+  const owners = trackPeople(
+    single.map((people) => people.map((person) => person.points)),
+    Math.ceil(MAX_GAP_SECONDS * RATE),
+  );
   const counts = new Map();
   owners.flat().forEach((owner) => counts.set(owner, (counts.get(owner) ?? 0) + 1));
   const fewest = Math.min(poses.min_frames, Math.ceil(frames.length / 2));
   const kept = owners.map((row) => row.map((owner) => (counts.get(owner) < fewest ? -1 : owner)));
   const sure = single.map((people) =>
-    people.map((person) => ({ points: person.points.map((point, joint) => (person.confidence[joint] >= poses.joint_confidence ? point : null)) })),
+    people.map((person) => ({
+      points: person.points.map((point, joint) => (person.confidence[joint] >= poses.joint_confidence ? point : null)),
+    })),
   );
   const layout = layoutNamed(poses.layout, layouts);
-  // Images are y down; without `up` the processor would look for it.
+  // Images are y down; without `up` the processor would look for it, and turn people who do a handstand.
   return stacked(sure, kept, { layout, fps: RATE, unit: "pixel", up: "-y", imageSize });
 }
 
@@ -62,13 +73,20 @@ export function clipOfDetections(frames, poses, layouts, imageSize) {
 export function openVideo(video, file) {
   const name = file.name.replace(/\.\w+$/, "");
   return new Promise((done, fail) => {
-    const refuse = (reason) => fail(new ShownError(`${reason} Convert it, for example: ffmpeg -i ${file.name} -c:v libx264 -pix_fmt yuv420p ${name}_h264.mp4`));
+    const refuse = (reason) =>
+      fail(
+        new ShownError(
+          `${reason} Convert it, for example: ffmpeg -i ${file.name} -c:v libx264 -pix_fmt yuv420p ${name}_h264.mp4`,
+        ),
+      );
     video.onloadeddata = () => {
       if (!video.videoWidth) refuse(`${file.name} has no picture that this browser plays.`);
-      else if (!Number.isFinite(video.duration)) fail(new ShownError(`${file.name} does not state its length; save it again as MP4.`));
+      else if (!Number.isFinite(video.duration))
+        fail(new ShownError(`${file.name} does not state its length; save it again as MP4.`));
       else done();
     };
     video.onerror = () => refuse(`This browser cannot play ${file.name} (its format or codec).`);
+    if (video.src.startsWith("blob:")) URL.revokeObjectURL(video.src);
     video.src = URL.createObjectURL(file);
     video.load();
   });
@@ -77,7 +95,13 @@ export function openVideo(video, file) {
 /** Moves a video to a time and waits for its picture. */
 export function seek(video, seconds) {
   return new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new ShownError(`The video stops at ${seconds.toFixed(1)} s; it is cut off or damaged. Convert it again.`)), 15000);
+    const timer = setTimeout(
+      () =>
+        fail(
+          new ShownError(`The video stops at ${seconds.toFixed(1)} s; it is cut off or damaged. Convert it again.`),
+        ),
+      15000,
+    );
     video.onseeked = () => (clearTimeout(timer), done());
     video.currentTime = seconds;
   });
@@ -98,12 +122,16 @@ export async function detectVideo(video, isStopped, onFrame) {
 
 /** Opens the camera; a sentence where it is refused or absent. */
 export async function openCamera(video) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new ShownError("This browser gives no camera to this page: open it by https:// or http://localhost, or drop a video.");
+  if (!navigator.mediaDevices?.getUserMedia)
+    throw new ShownError(
+      "This browser gives no camera to this page: open it by https:// or http://localhost, or drop a video.",
+    );
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 } }, audio: false });
   } catch (error) {
     const reasons = {
-      NotAllowedError: "The camera is not allowed for this page: allow it beside the address of the page, then press the button again, or drop a video.",
+      NotAllowedError:
+        "The camera is not allowed for this page: allow it beside the address of the page, then press the button again, or drop a video.",
       NotFoundError: "No camera was found: connect one, or drop a video.",
       NotReadableError: "The camera is in use by another program: close it, then press the button again.",
     };

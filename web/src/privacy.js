@@ -4,7 +4,9 @@
 export async function watchPrivacy(button, text) {
   const set = (isOn) => {
     button.setAttribute("aria-checked", String(isOn));
-    text.textContent = isOn ? "Every request but those for this page's own files is refused." : "The page may load from its own host only; there is nothing there that takes data.";
+    text.textContent = isOn
+      ? "Every request but those for this page's own files is refused."
+      : "The page may load from its own host only; there is nothing there that takes data.";
     navigator.serviceWorker?.controller?.postMessage({ strict: isOn });
   };
   button.addEventListener("click", () => set(button.getAttribute("aria-checked") !== "true"));
@@ -19,7 +21,9 @@ export async function watchPrivacy(button, text) {
   try {
     await navigator.serviceWorker.register("./service_worker.js");
     await navigator.serviceWorker.ready;
-    navigator.serviceWorker.addEventListener("controllerchange", () => set(button.getAttribute("aria-checked") === "true"));
+    navigator.serviceWorker.addEventListener("controllerchange", () =>
+      set(button.getAttribute("aria-checked") === "true"),
+    );
     set(true);
   } catch {
     text.textContent = "The page's policy allows no other host than its own. It is not kept for use without network.";

@@ -15,7 +15,9 @@ const SUPPORTED = {
 export function checkProcessor(processor) {
   for (const [name, values] of Object.entries(SUPPORTED)) {
     if (!values.includes(processor[name])) {
-      throw new ShownError(`This page cannot prepare input for this model: ${name} is ${processor[name]}, supported are ${values.join(", ")}. Use the model in Python.`);
+      throw new ShownError(
+        `This page cannot prepare input for this model: ${name} is ${processor[name]}, supported are ${values.join(", ")}. Use the model in Python.`,
+      );
     }
   }
 }
@@ -36,7 +38,8 @@ export function alignGravity(body, layout, up, scoring) {
 
 function mapped(body, change) {
   const points = new Float64Array(body.points.length);
-  for (let at = 0; at < points.length; at += body.dims) points.set(change(body.points.subarray(at, at + body.dims)), at);
+  for (let at = 0; at < points.length; at += body.dims)
+    points.set(change(body.points.subarray(at, at + body.dims)), at);
   return { ...body, points };
 }
 
@@ -45,12 +48,29 @@ function rotationOfUp(name) {
   const start = [0, 0, 0];
   start["xyz".indexOf(name.at(-1))] = name.startsWith("-") ? -1 : 1;
   const end = [0, -1, 0];
-  if (start[1] === 1) return [[1, 0, 0], [0, -1, 0], [0, 0, -1]];
+  if (start[1] === 1)
+    return [
+      [1, 0, 0],
+      [0, -1, 0],
+      [0, 0, -1],
+    ];
   // Rodrigues' formula for a quarter turn about start x end.
-  const [a, b, c] = [start[1] * end[2] - start[2] * end[1], start[2] * end[0] - start[0] * end[2], start[0] * end[1] - start[1] * end[0]];
-  const cross = [[0, -c, b], [c, 0, -a], [-b, a, 0]];
-  const square = cross.map((row) => [0, 1, 2].map((column) => row.reduce((sum, value, at) => sum + value * cross[at][column], 0)));
-  return [0, 1, 2].map((row) => [0, 1, 2].map((column) => (row === column ? 1 : 0) + cross[row][column] + square[row][column]));
+  const [a, b, c] = [
+    start[1] * end[2] - start[2] * end[1],
+    start[2] * end[0] - start[0] * end[2],
+    start[0] * end[1] - start[1] * end[0],
+  ];
+  const cross = [
+    [0, -c, b],
+    [c, 0, -a],
+    [-b, a, 0],
+  ];
+  const square = cross.map((row) =>
+    [0, 1, 2].map((column) => row.reduce((sum, value, at) => sum + value * cross[at][column], 0)),
+  );
+  return [0, 1, 2].map((row) =>
+    [0, 1, 2].map((column) => (row === column ? 1 : 0) + cross[row][column] + square[row][column]),
+  );
 }
 
 /** One of y, -y, z, -z, along which the joints are ordered as in a standing person; null without two valid joints. */
@@ -76,12 +96,15 @@ function covariances(body, heights) {
   let enough = false;
   const found = [];
   for (let frame = 0; frame < body.frames; frame++) {
-    const valid = heights.map((height, joint) => (Number.isNaN(height) || isMissing(body, frame, joint) ? -1 : joint)).filter((joint) => joint >= 0);
+    const valid = heights
+      .map((height, joint) => (Number.isNaN(height) || isMissing(body, frame, joint) ? -1 : joint))
+      .filter((joint) => joint >= 0);
     enough ||= valid.length > 1;
     const mean = valid.reduce((sum, joint) => sum + heights[joint], 0) / Math.max(valid.length, 1);
     const row = new Array(body.dims).fill(0);
     for (const joint of valid) {
-      for (let axis = 0; axis < body.dims; axis++) row[axis] += (heights[joint] - mean) * body.points[(frame * body.joints + joint) * body.dims + axis];
+      for (let axis = 0; axis < body.dims; axis++)
+        row[axis] += (heights[joint] - mean) * body.points[(frame * body.joints + joint) * body.dims + axis];
     }
     found.push(row);
   }
@@ -118,7 +141,9 @@ export function turnedAboutY(body, degrees) {
 /** The body in the model's layout by the weights of `web.json`; a joint is missing where any source joint is. */
 export function converted(body, layout) {
   if (layout.weights === null) {
-    throw new ShownError(`No joint of layout ${layout.name} can become one of the model's; state the layout that the file really has.`);
+    throw new ShownError(
+      `No joint of layout ${layout.name} can become one of the model's; state the layout that the file really has.`,
+    );
   }
   const { frames, joints, dims } = body;
   const wanted = layout.weights.length;
@@ -159,10 +184,14 @@ export function samplePositions(frames, processor) {
   const all = (begin, length) => Array.from({ length }, (_, place) => begin + place);
   if (wanted === null || sampling === "all") return all(0, frames);
   if (sampling === "resize") {
-    return wanted === 1 ? [(frames - 1) / 2] : Array.from({ length: wanted }, (_, place) => (place * (frames - 1)) / (wanted - 1));
+    return wanted === 1
+      ? [(frames - 1) / 2]
+      : Array.from({ length: wanted }, (_, place) => (place * (frames - 1)) / (wanted - 1));
   }
   if (sampling === "uniform") {
-    return Array.from({ length: wanted }, (_, place) => Math.min(Math.floor((place + 0.5) * (frames / wanted)), frames - 1));
+    return Array.from({ length: wanted }, (_, place) =>
+      Math.min(Math.floor((place + 0.5) * (frames / wanted)), frames - 1),
+    );
   }
   const begin = Math.floor(Math.max(frames - wanted, 0) / 2);
   return all(begin, Math.min(wanted, frames - begin));
@@ -173,7 +202,10 @@ function normalized(body, processor, target, imageSize) {
   if (processor.normalization === "none") return body;
   if (processor.normalization === "screen") {
     const size = imageSize ?? processor.default_image_size;
-    if (!size) throw new ShownError("This model needs the size of the image, and the file does not state it; drop the video itself, or save image_size in the .npz.");
+    if (!size)
+      throw new ShownError(
+        "This model needs the size of the image, and the file does not state it; drop the video itself, or save image_size in the .npz.",
+      );
     return mapped(body, ([x, y]) => [(x - size[0] / 2) / (size[0] / 2), (y - size[1] / 2) / (size[0] / 2)]);
   }
   const joint = processor.centre_joint === null ? target.root : target.joints.indexOf(processor.centre_joint);
@@ -192,17 +224,24 @@ function centrePath(body, joint, centring) {
   const { frames, dims } = body;
   const joints = Array.from({ length: body.joints }, (_, each) => each);
   const meanOf = (chosen, frame, axis) => {
-    const values = chosen.map((each) => body.points[(frame * body.joints + each) * dims + axis]).filter((value) => !Number.isNaN(value));
+    const values = chosen
+      .map((each) => body.points[(frame * body.joints + each) * dims + axis])
+      .filter((value) => !Number.isNaN(value));
     return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : NaN;
   };
   for (const chosen of [[joint], joints]) {
-    const path = Float64Array.from({ length: frames * dims }, (_, at) => meanOf(chosen, Math.floor(at / dims), at % dims));
-    const first = Array.from({ length: frames }, (_, frame) => frame).find((frame) => !Number.isNaN(path[frame * dims]));
+    const path = Float64Array.from({ length: frames * dims }, (_, at) =>
+      meanOf(chosen, Math.floor(at / dims), at % dims),
+    );
+    const first = Array.from({ length: frames }, (_, frame) => frame).find(
+      (frame) => !Number.isNaN(path[frame * dims]),
+    );
     if (first === undefined) continue;
     let last = first;
     for (let frame = 0; frame < frames; frame++) {
       if (centring === "per-frame" && !Number.isNaN(path[frame * dims])) last = frame;
-      for (let axis = 0; axis < dims; axis++) path[frame * dims + axis] = path[(centring === "first-frame" ? first : last) * dims + axis];
+      for (let axis = 0; axis < dims; axis++)
+        path[frame * dims + axis] = path[(centring === "first-frame" ? first : last) * dims + axis];
     }
     return path;
   }
@@ -223,12 +262,15 @@ function measuredScale(body, target, scale) {
   };
   let lengths = [];
   if (scale === "extent") {
-    for (let frame = 0; frame < frames; frame++) for (let joint = 0; joint < joints; joint++) lengths.push(distance(frame, joint, null));
+    for (let frame = 0; frame < frames; frame++)
+      for (let joint = 0; joint < joints; joint++) lengths.push(distance(frame, joint, null));
     const mean = meanOfValid(lengths);
     return Math.sqrt(mean) > 0 ? Math.sqrt(mean) : 1;
   }
   for (const [child, parent] of target.bones.filter(([one, other]) => one !== other)) {
-    const own = Array.from({ length: frames }, (_, frame) => Math.sqrt(distance(frame, child, parent))).filter((value) => !Number.isNaN(value));
+    const own = Array.from({ length: frames }, (_, frame) => Math.sqrt(distance(frame, child, parent))).filter(
+      (value) => !Number.isNaN(value),
+    );
     own.sort((one, other) => one - other);
     if (own.length) lengths.push(own[Math.floor((own.length - 1) / 2)]); // the lower median, as torch's
   }
@@ -270,17 +312,24 @@ export function fillMissing(body, fill) {
  * `source`: the layout of the body; `target`: the model's; `facts`: `{unit, fps, imageSize, up}` of the clip.
  */
 export function processed(body, source, target, processor, scoring, facts) {
-  if (body.dims < processor.num_dims) throw new ShownError(`This model needs ${processor.num_dims}-D keypoints, and the file has ${body.dims}-D.`);
-  if (processor.unit !== null && processor.unit !== facts.unit) throw new ShownError(`This model takes coordinates in ${processor.unit}s, and the file has ${facts.unit}s.`);
+  if (body.dims < processor.num_dims)
+    throw new ShownError(`This model needs ${processor.num_dims}-D keypoints, and the file has ${body.dims}-D.`);
+  if (processor.unit !== null && processor.unit !== facts.unit)
+    throw new ShownError(`This model takes coordinates in ${processor.unit}s, and the file has ${facts.unit}s.`);
   let own = processor.upright ? alignGravity(body, source, facts.up, scoring) : body;
   if (own.dims > processor.num_dims) own = cutDims(own, processor.num_dims);
   own = source.name === target.name ? own : converted(own, source);
   if (processor.fps !== null && processor.fps !== facts.fps) {
     const count = Math.floor(((own.frames - 1) * processor.fps) / facts.fps + 1e-9) + 1;
-    own = takeFrames(own, Array.from({ length: count }, (_, place) => Math.min((place * facts.fps) / processor.fps, own.frames - 1)));
+    own = takeFrames(
+      own,
+      Array.from({ length: count }, (_, place) => Math.min((place * facts.fps) / processor.fps, own.frames - 1)),
+    );
   }
   own = takeFrames(normalized(own, processor, target, facts.imageSize), samplePositions(own.frames, processor));
-  const mask = Uint8Array.from({ length: own.frames * own.joints }, (_, at) => (Number.isNaN(own.points[at * own.dims]) ? 0 : 1));
+  const mask = Uint8Array.from({ length: own.frames * own.joints }, (_, at) =>
+    Number.isNaN(own.points[at * own.dims]) ? 0 : 1,
+  );
   if (!mask.includes(1)) return null;
   return { keypoints: Float32Array.from(fillMissing(own, processor.fill)), mask, frames: own.frames };
 }

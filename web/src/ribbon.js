@@ -25,7 +25,11 @@ export function drawRibbons(place, people, rows, duration, colours, onSeek) {
       });
       for (const row of rows.filter((each) => each.track_id === track)) {
         const name = `${row.label}, ${time(row.start_s)} to ${time(row.end_s)}, score ${percent(row.score)}`;
-        const button = element("button", { className: colours.get(row.label), title: name, "aria-label": name }, row.label);
+        const button = element(
+          "button",
+          { className: colours.get(row.label), title: name, "aria-label": name },
+          row.label,
+        );
         button.style.left = `${(100 * row.start_s) / duration}%`;
         button.style.width = `${(100 * (row.end_s - row.start_s)) / duration}%`;
         button.addEventListener("click", () => onSeek(row.start_s));
@@ -48,11 +52,20 @@ export function listPeople(place, people) {
     ...people.map(({ track_id: track, scores, coverage }) => {
       const entries = scores.flatMap(({ label, score }) => [
         element("dt", {}, label),
-        element("dd", {}, element("meter", { min: 0, max: 1, value: score, "aria-label": `${label}: ${percent(score)}` })),
+        element(
+          "dd",
+          {},
+          element("meter", { min: 0, max: 1, value: score, "aria-label": `${label}: ${percent(score)}` }),
+        ),
         element("dd", { className: "number" }, percent(score)),
       ]);
       const seen = coverage < 0.9 ? ` (${percent(coverage)} of the joints seen)` : "";
-      return element("div", {}, element("h3", {}, `Person ${track}, the whole recording${seen}`), element("dl", {}, ...entries));
+      return element(
+        "div",
+        {},
+        element("h3", {}, `Person ${track}, the whole recording${seen}`),
+        element("dl", {}, ...entries),
+      );
     }),
   );
 }

@@ -16,7 +16,8 @@ async function keep() {
 self.addEventListener("activate", (event) =>
   event.waitUntil(
     (async () => {
-      for (const name of await caches.keys()) if (name !== BUILD && name.startsWith("motionhub-")) await caches.delete(name);
+      for (const name of await caches.keys())
+        if (name !== BUILD && name.startsWith("motionhub-")) await caches.delete(name);
       await self.clients.claim();
       for (const client of await self.clients.matchAll()) client.postMessage({ kept: true });
     })(),
@@ -42,6 +43,7 @@ async function answered(request) {
     if (answer.ok) await cache.put(name, answer.clone());
     return answer;
   }
-  if (strict || url.origin !== self.location.origin) return new Response("Refused: nothing is uploaded.", { status: 403 });
+  if (strict || url.origin !== self.location.origin)
+    return new Response("Refused: nothing is uploaded.", { status: 403 });
   return fetch(request);
 }

@@ -7,7 +7,10 @@ import { ShownError } from "./clip.js";
 export function normalisedSpelling(phrase) {
   // Lower case twice: of the upper case too, as casefold makes "ss" of the German sharp s.
   const folded = phrase.normalize("NFKC").toUpperCase().toLowerCase().replaceAll("\u2019", "'");
-  return folded.replace(/[^\p{L}\p{N}\p{M}']+/gu, " ").trim().replace(/ +/g, " ");
+  return folded
+    .replace(/[^\p{L}\p{N}\p{M}']+/gu, " ")
+    .trim()
+    .replace(/ +/g, " ");
 }
 
 /** A vector divided by its length. */
@@ -28,7 +31,8 @@ export class TextBank {
     const { embeddings } = readSafetensors(buffer, "text_bank.safetensors");
     Object.assign(this, { phrases: facts.phrases, learned: facts.learned ?? [], sameMeaning: scoring.same_meaning });
     this.size = embeddings.shape[1];
-    if (embeddings.shape[0] !== facts.phrases.length) throw new ShownError("text_bank.json and text_bank.safetensors do not fit; copy the model folder again.");
+    if (embeddings.shape[0] !== facts.phrases.length)
+      throw new ShownError("text_bank.json and text_bank.safetensors do not fit; copy the model folder again.");
     this.values = embeddings.values;
     this.subject = new RegExp(scoring.subject, "u");
     this.places = new Map();
@@ -62,16 +66,19 @@ export class TextBank {
   complete(text, most = 8) {
     const wanted = normalisedSpelling(text);
     if (!wanted) return [];
-    const rank = (spelling) => (spelling.startsWith(wanted) ? 0 : spelling.includes(` ${wanted}`) ? 1 : spelling.includes(wanted) ? 2 : 3);
+    const rank = (spelling) =>
+      spelling.startsWith(wanted) ? 0 : spelling.includes(` ${wanted}`) ? 1 : spelling.includes(wanted) ? 2 : 3;
     const found = [];
-    for (const [spelling, place] of this.places) if (rank(spelling) < 3) found.push([rank(spelling), spelling.length, place]);
+    for (const [spelling, place] of this.places)
+      if (rank(spelling) < 3) found.push([rank(spelling), spelling.length, place]);
     found.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
     return [...new Set(found.map(([, , place]) => this.phrases[place]))].slice(0, most);
   }
 
   /** Known phrases that share the most letter pairs with a text, best first. */
   nearest(text, most = 3) {
-    const pairs = (spelling) => new Set(Array.from({ length: Math.max(spelling.length - 1, 0) }, (_, at) => spelling.slice(at, at + 2)));
+    const pairs = (spelling) =>
+      new Set(Array.from({ length: Math.max(spelling.length - 1, 0) }, (_, at) => spelling.slice(at, at + 2)));
     const wanted = pairs(normalisedSpelling(text).slice(0, 80));
     const scored = [...this.places].map(([spelling, place]) => {
       const own = pairs(spelling);
@@ -89,7 +96,8 @@ export function checkedLabels(texts) {
   const seen = new Map();
   for (const label of labels) {
     const spelling = normalisedSpelling(label) || label;
-    if (seen.has(spelling)) throw new ShownError(`Labels must differ, got "${seen.get(spelling)}" and "${label}"; leave one out.`);
+    if (seen.has(spelling))
+      throw new ShownError(`Labels must differ, got "${seen.get(spelling)}" and "${label}"; leave one out.`);
     seen.set(spelling, label);
   }
   if (!labels.length) throw new ShownError("Add at least one action, such as sit down.");
@@ -105,10 +113,19 @@ export class WordPiece {
 
   /** Token ids of a text, with the marks of start and end. */
   encode(text) {
-    let plain = this.prompt.replace("{}", text.trim()).replace(/[\u0000\ufffd]|\p{Cc}/gu, (char) => (/\s/.test(char) ? " " : ""));
+    let plain = this.prompt
+      .replace("{}", text.trim())
+      .replace(/[\u0000\ufffd]|\p{Cc}/gu, (char) => (/\s/.test(char) ? " " : ""));
     plain = plain.replace(/[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff\u{20000}-\u{2fa1f}]/gu, " $& ");
-    if (this.lowercase) plain = plain.toLowerCase().normalize("NFD").replace(/\p{Mn}/gu, "");
-    const words = plain.split(/\s+/).flatMap((word) => word.split(/([!-/:-@[-`{-~]|\p{P})/u)).filter(Boolean);
+    if (this.lowercase)
+      plain = plain
+        .toLowerCase()
+        .normalize("NFD")
+        .replace(/\p{Mn}/gu, "");
+    const words = plain
+      .split(/\s+/)
+      .flatMap((word) => word.split(/([!-/:-@[-`{-~]|\p{P})/u))
+      .filter(Boolean);
     const pieces = words.flatMap((word) => this.pieces(word)).slice(0, this.most - 2);
     return [this.start, ...pieces, this.end].map((token) => this.numbers.get(token));
   }
@@ -117,7 +134,7 @@ export class WordPiece {
     const letters = [...word];
     if (letters.length > 100) return [this.unknown];
     const found = [];
-    for (let start = 0; start < letters.length; ) {
+    for (let start = 0; start < letters.length;) {
       let end = letters.length;
       const piece = () => (start ? "##" : "") + letters.slice(start, end).join("");
       while (end > start && !this.numbers.has(piece())) end--;

@@ -21,7 +21,9 @@ export function bodySize(pose) {
 }
 
 function medianMove(now, then) {
-  const pairs = now.map((point, joint) => [point, then[joint]]).filter(([one, other]) => isValid(one) && isValid(other));
+  const pairs = now
+    .map((point, joint) => [point, then[joint]])
+    .filter(([one, other]) => isValid(one) && isValid(other));
   if (!pairs.length) return null;
   return pairs[0][0].map((_, axis) => {
     const moved = pairs.map(([one, other]) => one[axis] - other[axis]).sort((one, other) => one - other);
@@ -30,12 +32,21 @@ function medianMove(now, then) {
 }
 
 function newPerson(index, frame, pose) {
-  return { index, frame, size: bodySize(pose), last: pose, velocity: pose.find(isValid).map(() => 0), history: [[frame, pose]] };
+  return {
+    index,
+    frame,
+    size: bodySize(pose),
+    last: pose,
+    velocity: pose.find(isValid).map(() => 0),
+    history: [[frame, pose]],
+  };
 }
 
 function predicted(person, frame) {
   const steps = frame - person.frame;
-  return person.last.map((point) => (isValid(point) ? point.map((value, axis) => value + person.velocity[axis] * steps) : null));
+  return person.last.map((point) =>
+    isValid(point) ? point.map((value, axis) => value + person.velocity[axis] * steps) : null,
+  );
 }
 
 function see(person, frame, pose) {
@@ -91,18 +102,21 @@ export function bestPairs(table) {
       for (let each = 1; each <= columns; each++) {
         if (used[each]) continue;
         const cost = -table[owner[column] - 1][each - 1] - rowPrice[owner[column]] - columnPrice[each];
-        if (cost < least[each]) (least[each] = cost), (way[each] = column);
-        if (least[each] < delta) (delta = least[each]), (next = each);
+        if (cost < least[each]) ((least[each] = cost), (way[each] = column));
+        if (least[each] < delta) ((delta = least[each]), (next = each));
       }
       for (let each = 0; each <= columns; each++) {
-        if (used[each]) (rowPrice[owner[each]] += delta), (columnPrice[each] -= delta);
+        if (used[each]) ((rowPrice[owner[each]] += delta), (columnPrice[each] -= delta));
         else least[each] -= delta;
       }
       column = next;
     } while (owner[column] !== 0);
     for (; column; column = way[column]) owner[column] = owner[way[column]];
   }
-  return owner.slice(1).map((row, column) => [row - 1, column]).filter(([row]) => row >= 0);
+  return owner
+    .slice(1)
+    .map((row, column) => [row - 1, column])
+    .filter(([row]) => row >= 0);
 }
 
 /** The person number of each detection of each frame; -1 for one without valid joints. Poses are lists of points. */
@@ -133,7 +147,10 @@ export function eachBodyOnce(detections) {
   const kept = [];
   for (const person of [...detections].sort((one, other) => mean(other.confidence) - mean(one.confidence))) {
     const isTwin = (other) => {
-      const distances = person.points.map((point, joint) => [point, other.points[joint]]).filter(([a, b]) => isValid(a) && isValid(b)).map(([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]));
+      const distances = person.points
+        .map((point, joint) => [point, other.points[joint]])
+        .filter(([a, b]) => isValid(a) && isValid(b))
+        .map(([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]));
       return distances.length > 0 && mean(distances) < SAME_BODY * bodySize(other.points);
     };
     if (!kept.some(isTwin)) kept.push(person);
@@ -145,7 +162,9 @@ export function eachBodyOnce(detections) {
 export function closeSpans(clip) {
   const middle = (row, frame) => {
     const valid = clip.pose(row, frame).filter(isValid);
-    return valid.length ? [0, 1].map((axis) => valid.reduce((sum, point) => sum + point[axis], 0) / valid.length) : null;
+    return valid.length
+      ? [0, 1].map((axis) => valid.reduce((sum, point) => sum + point[axis], 0) / valid.length)
+      : null;
   };
   const spans = [];
   for (let frame = 0; frame < clip.frames; frame++) {

@@ -29,7 +29,10 @@ export class Words {
   }
 
   add(text) {
-    const labels = text.split(/[,\n]/).map((label) => label.trim()).filter(Boolean);
+    const labels = text
+      .split(/[,\n]/)
+      .map((label) => label.trim())
+      .filter(Boolean);
     if (!labels.length) return;
     try {
       this.labels = checkedLabels([...this.labels, ...labels]);

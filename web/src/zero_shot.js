@@ -45,7 +45,10 @@ export function samplesOf(clip, row, hop, facts) {
     body = alignGravity(body, clip.layout, up, scoring);
     up = "-y";
   }
-  const turned = up === "-y" && body.dims === 3 && processor.num_dims === 2 ? scoring.views.map((degrees) => turnedAboutY(body, degrees)) : [body];
+  const turned =
+    up === "-y" && body.dims === 3 && processor.num_dims === 2
+      ? scoring.views.map((degrees) => turnedAboutY(body, degrees))
+      : [body];
   const found = [];
   for (const span of spansOf(body, clip.fps, config.window_seconds, hop, scoring.whole)) {
     for (const view of turned) {
@@ -93,7 +96,9 @@ function softmax(values) {
 
 /** Probabilities of the labels, "none of these" last where `level` is a number; one label applies. */
 export function probabilities(row, candidates, config, level) {
-  const stacked = row.map((value, label) => (value + (candidates.isNew[label] ? config.calibrated_stacking : 0)) / config.score_temperature);
+  const stacked = row.map(
+    (value, label) => (value + (candidates.isNew[label] ? config.calibrated_stacking : 0)) / config.score_temperature,
+  );
   const among = softmax(stacked);
   if (level === null) return among;
   const nothing = softmax([...row, level].map((value) => value / config.score_temperature)).at(-1);
@@ -114,7 +119,9 @@ export function overFrames(likely, spans) {
       weights[frame - begin] += weight;
     }
   });
-  const frames = totals.map((row, at) => row.map((value) => Math.min(Math.max(value / Math.max(weights[at], 1e-9), 0), 1)));
+  const frames = totals.map((row, at) =>
+    row.map((value) => Math.min(Math.max(value / Math.max(weights[at], 1e-9), 0), 1)),
+  );
   return { frames, begin };
 }
 
@@ -155,9 +162,17 @@ export class ZeroShot {
     }
     onProgress(1);
     return people.map(({ row, track, coverage, short, long }) => ({
-      row, track, coverage,
-      whole: overViews(short, short.map((each) => embeds.get(each))),
-      windows: overViews(long, long.map((each) => embeds.get(each))),
+      row,
+      track,
+      coverage,
+      whole: overViews(
+        short,
+        short.map((each) => embeds.get(each)),
+      ),
+      windows: overViews(
+        long,
+        long.map((each) => embeds.get(each)),
+      ),
     }));
   }
 
@@ -189,7 +204,13 @@ export class ZeroShot {
       const times = Array.from({ length: frames.length + 1 }, (_, at) => (begin + at) / fps);
       for (const { label, start, end, score } of decodeExclusive(frames, times, scoring.rule)) {
         if (label >= candidates.labels.length) continue; // none of these
-        rows.push({ track_id: person.track, start_s: times[start], end_s: times[end], label: candidates.labels[label], score });
+        rows.push({
+          track_id: person.track,
+          start_s: times[start],
+          end_s: times[end],
+          label: candidates.labels[label],
+          score,
+        });
       }
     }
     return rows;

@@ -25,7 +25,13 @@ test("the soft maximum lies between the mean and the largest", () => {
 });
 
 test("a frame in two windows has a mean of both", () => {
-  const { frames, begin } = overFrames([[1], [0]], [[5, 9], [7, 11]]);
+  const { frames, begin } = overFrames(
+    [[1], [0]],
+    [
+      [5, 9],
+      [7, 11],
+    ],
+  );
   assert.equal(begin, 5);
   assert.equal(frames[0][0], 1);
   assert.ok(frames[2][0] > 0 && frames[3][0] < frames[2][0]);
@@ -35,7 +41,13 @@ test("short actions are dropped and short gaps closed", () => {
   const rows = [1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0].map((on) => (on ? [0.9, 0.1] : [0.2, 0.8]));
   const times = Array.from({ length: 17 }, (_, at) => at / 10);
   const found = decodeExclusive(rows, times, { threshold: 0, low_threshold: null, min_duration: 0.4, max_gap: 0.15 });
-  assert.deepEqual(found.map(({ label, start, end }) => [label, start, end]), [[0, 0, 9], [1, 9, 16]]);
+  assert.deepEqual(
+    found.map(({ label, start, end }) => [label, start, end]),
+    [
+      [0, 0, 9],
+      [1, 9, 16],
+    ],
+  );
 });
 
 test("tables quote commas, subtitles have one line a label", () => {
@@ -46,7 +58,18 @@ test("tables quote commas, subtitles have one line a label", () => {
 
 test("phrases match by spelling, aliases and after a person is", () => {
   const header = new TextEncoder().encode('{"embeddings":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}');
-  const bytes = new Uint8Array([header.length, 0, 0, 0, 0, 0, 0, 0, ...header, ...new Uint8Array(Float32Array.from([2, 0, 0, 3]).buffer)]);
+  const bytes = new Uint8Array([
+    header.length,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    ...header,
+    ...new Uint8Array(Float32Array.from([2, 0, 0, 3]).buffer),
+  ]);
   const facts = { phrases: ["sit down", "wave the left hand"], aliases: { sits: "sit down" }, learned: ["sit down"] };
   const bank = new TextBank(facts, bytes.buffer, { same_meaning: 0.9, subject: "^(?:(?:a|the) person)(?: is)? " });
   assert.deepEqual([...bank.vector("Sit_Down ")], [1, 0]);
@@ -65,17 +88,38 @@ test("labels that are spelled alike are refused", () => {
 });
 
 test("words are cut to the longest known pieces", () => {
-  const words = new WordPiece({ tokens: ["[UNK]", "[CLS]", "[SEP]", "jug", "##gle", "etude", "!"], unknown: "[UNK]", start: "[CLS]", end: "[SEP]", lowercase: true, most: 256, prompt: "{}" });
+  const words = new WordPiece({
+    tokens: ["[UNK]", "[CLS]", "[SEP]", "jug", "##gle", "etude", "!"],
+    unknown: "[UNK]",
+    start: "[CLS]",
+    end: "[SEP]",
+    lowercase: true,
+    most: 256,
+    prompt: "{}",
+  });
   assert.deepEqual(words.encode("Juggle \u00c9tude! xyz"), [1, 3, 4, 5, 6, 0, 2]);
 });
 
 test("pairs have the greatest total, not the greatest first", () => {
-  assert.deepEqual(bestPairs([[0.9, 0.8], [0.8, 0.1]]).sort(), [[0, 1], [1, 0]]);
+  assert.deepEqual(
+    bestPairs([
+      [0.9, 0.8],
+      [0.8, 0.1],
+    ]).sort(),
+    [
+      [0, 1],
+      [1, 0],
+    ],
+  );
   assert.deepEqual(bestPairs([[0.1], [0.9], [0.5]]), [[1, 0]]);
 });
 
 test("two people who cross keep their numbers, and the crossing is reported", () => {
-  const pose = (x) => [[x, 0], [x, 40], [x + 10, 80]];
+  const pose = (x) => [
+    [x, 0],
+    [x, 40],
+    [x + 10, 80],
+  ];
   const frames = Array.from({ length: 40 }, (_, frame) => [pose(5 * frame), pose(200 - 5 * frame)]);
   const numbers = trackPeople(frames, 15);
   assert.ok(numbers.every(([one, other]) => one === 0 && other === 1));
@@ -87,7 +131,13 @@ test("two people who cross keep their numbers, and the crossing is reported", ()
 });
 
 test("a model folder of another version, or with steps that the page lacks, is refused in one sentence", () => {
-  const processor = { stream: "joint", normalization: "centre", padding: "mask", test_sampling: "resize", num_people: 1 };
+  const processor = {
+    stream: "joint",
+    normalization: "centre",
+    padding: "mask",
+    test_sampling: "resize",
+    num_people: 1,
+  };
   const facts = { schema: 1, config: { people: 1 }, processor };
   assert.equal(checkFacts(facts), facts);
   assert.throws(() => checkFacts({ ...facts, schema: 2 }), /has format 2, this page reads 1; update the page/);
@@ -106,9 +156,24 @@ test("text has the contrast that WCAG asks for, in light and dark", () => {
     const [high, low] = [luminance(one), luminance(other)].sort((a, b) => b - a);
     return (high + 0.05) / (low + 0.05);
   };
-  const [light, dark] = [...css.matchAll(/:root \{([^}]*)\}/g)].map(([, text]) => Object.fromEntries([...text.matchAll(/--(\w[\w-]*): (#\w{6})/g)].map(([, name, value]) => [name, value])));
+  const [light, dark] = [...css.matchAll(/:root \{([^}]*)\}/g)].map(([, text]) =>
+    Object.fromEntries([...text.matchAll(/--(\w[\w-]*): (#\w{6})/g)].map(([, name, value]) => [name, value])),
+  );
   for (const colours of [light, dark]) {
-    const pairs = [["ink", "paper"], ["ink", "card"], ["ink", "track"], ["soft", "paper"], ["soft", "card"], ["on-accent", "accent"], ["error", "error-paper"], ...Array.from({ length: 8 }, (_, at) => ["ink", `c${at}`])];
-    for (const [text, paper] of pairs) assert.ok(contrast(colours[text], colours[paper]) >= 4.5, `${text} on ${paper}: ${contrast(colours[text], colours[paper]).toFixed(2)}`);
+    const pairs = [
+      ["ink", "paper"],
+      ["ink", "card"],
+      ["ink", "track"],
+      ["soft", "paper"],
+      ["soft", "card"],
+      ["on-accent", "accent"],
+      ["error", "error-paper"],
+      ...Array.from({ length: 8 }, (_, at) => ["ink", `c${at}`]),
+    ];
+    for (const [text, paper] of pairs)
+      assert.ok(
+        contrast(colours[text], colours[paper]) >= 4.5,
+        `${text} on ${paper}: ${contrast(colours[text], colours[paper]).toFixed(2)}`,
+      );
   }
 });
