@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
+    from motionhub.models.streaming import StreamingSegmenter as StreamingSegmenter
     from motionhub.models.t_mor import TMorConfig as TMorConfig
     from motionhub.models.t_mor import TMorForZeroShotActionClassification as TMorForZeroShotActionClassification
     from motionhub.models.t_mor import TMorModel as TMorModel
@@ -136,6 +137,7 @@ if TYPE_CHECKING:
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.processing.skeleton import with_augmentation as with_augmentation
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
+    from motionhub.runtime.predictor import Predictor as Predictor
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
@@ -231,6 +233,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "StGcnForActionSegmentation",
         "StGcnModel",
     ),
+    "motionhub.models.streaming": ("StreamingSegmenter",),
     "motionhub.models.t_mor": ("TMorConfig", "TMorForZeroShotActionClassification", "TMorModel"),
     "motionhub.models.u_vi": ("UViConfig", "UViForActionClassification", "UViForMovementQuality", "UViModel"),
     "motionhub.models.unik": ("UnikConfig", "UnikForActionClassification", "UnikForActionSegmentation", "UnikModel"),
@@ -265,6 +268,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.processing.retargeting": ("RetargetProcessor",),
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
+    "motionhub.runtime.predictor": ("Predictor",),
     "motionhub.skeletons.checks": ("inspect",),
     "motionhub.skeletons.convert": ("convert_layout", "resample"),
     "motionhub.skeletons.layout": ("SkeletonLayout",),

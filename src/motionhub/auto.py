@@ -29,6 +29,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
+from motionhub.models.exported import exported_model
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
 from motionhub.models.ltn import LtnConfig, LtnModel
@@ -59,7 +60,20 @@ from motionhub.processing.video_clip import VideoClipProcessor
 RetargetNet = RetargetNetModel  # its name in the `auto_map` of checkpoints saved before 0.1.0
 
 
-class AutoModelForActionClassification(_BaseAutoModelClass):
+class _OrExport(_BaseAutoModelClass):
+    """An Auto class that also loads a folder of `motionhub export --to onnx`."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *arguments: Any, **options: Any) -> Any:
+        made = exported_model(pretrained_model_name_or_path)
+        return super().from_pretrained(pretrained_model_name_or_path, *arguments, **options) if made is None else made
+
+
+class _AutoModelOrExport(_OrExport, AutoModel):
+    """`AutoModel` of the pipelines."""
+
+
+class AutoModelForActionClassification(_OrExport):
     """`from_pretrained(folder_or_repo)` gives a model that labels clips: one set of logits per clip.
 
     Examples:
@@ -72,7 +86,7 @@ class AutoModelForActionClassification(_BaseAutoModelClass):
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
-class AutoModelForActionSegmentation(_BaseAutoModelClass):
+class AutoModelForActionSegmentation(_OrExport):
     """`from_pretrained(folder_or_repo)` gives a model that labels every frame: logits `(batch, frames, labels)`.
 
     Examples:
@@ -85,7 +99,7 @@ class AutoModelForActionSegmentation(_BaseAutoModelClass):
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
-class AutoModelForMotionRetargeting(_BaseAutoModelClass):
+class AutoModelForMotionRetargeting(_OrExport):
     """`from_pretrained(folder_or_repo)` gives a model that transfers a motion to another body: `retarget(a, b)`.
 
     Examples:
@@ -98,7 +112,7 @@ class AutoModelForMotionRetargeting(_BaseAutoModelClass):
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
-class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
+class AutoModelForZeroShotActionClassification(_OrExport):
     """`from_pretrained(folder_or_repo)` gives a model that compares motions with texts: one logit per text.
 
     Examples:
@@ -112,7 +126,7 @@ class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
     _model_mapping: Any = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
-class AutoModelForMovementQuality(_BaseAutoModelClass):
+class AutoModelForMovementQuality(_OrExport):
     """`from_pretrained(folder_or_repo)` gives a model that rates movement quality: one score per clip.
 
     Examples:
@@ -277,7 +291,10 @@ def _register() -> None:
         AutoFeatureExtractor.register(renamed, renamed, exist_ok=True)
     for task, (pipeline_class, auto_class) in PIPELINES.items():
         PIPELINE_REGISTRY.register_pipeline(
-            task, pipeline_class=pipeline_class, pt_model=auto_class, type="multimodal"
+            task,
+            pipeline_class=pipeline_class,
+            pt_model=_AutoModelOrExport if auto_class is AutoModel else auto_class,
+            type="multimodal",
         )
     _refuse_other_tasks()
 
@@ -287,7 +304,7 @@ def _refuse_other_tasks() -> None:
         AutoTokenizer.register(family.config, WrongTask, exist_ok=True)
         for task in PIPELINE_REGISTRY.supported_tasks.values():
             for auto_class in task["pt"]:
-                if auto_class not in family.models:
+                if auto_class not in family.models and auto_class is not _AutoModelOrExport:
                     auto_class.register(family.config, WrongTask, exist_ok=True)
 
 

@@ -39,6 +39,7 @@ EXTRAS = {
     "tensorboard": "curves of a training",
     "ray": "building datasets on many machines",
     "faiss": "faster search in a large index",
+    "export": "graphs of checkpoints for other runtimes",
     "movement": "exchange with movement, which reads HDF5 of DeepLabCut and SLEAP",
 }
 MAX_IMAGES = 20  # of a file of many clips

@@ -17,6 +17,9 @@ def export(
         int | None, Option(help="Longest clip of the graph; by default what the processor makes, else 128")
     ] = None,
     clips: Annotated[list[str] | None, Option(help="File of real clips for the comparison; may be repeated")] = None,
+    phrases: Annotated[
+        list[str] | None, Option(help="Words of yours for the text bank of a zero-shot model; may be repeated")
+    ] = None,
     num_clips: Annotated[int, Option(help="Clips of the comparison")] = 100,
 ) -> None:
     """Export a checkpoint, to run it without torch.
@@ -52,6 +55,10 @@ def export(
     tasks = [task for task in tasks_of(family) if PIPELINES[task][1] is heads[-1]]
     model, processor = load(source, heads[-1])
     bank = TextBank.from_pretrained(source) if hasattr(config, "text_size") else None
+    if phrases:
+        if bank is None:
+            raise ValueError(f"--phrases are for zero-shot models with a text bank; {checkpoint} has none.")
+        bank = bank.with_phrases(phrases)
     folder = folder_of(checkpoint)
     measured = export_checkpoint(
         model,

@@ -56,7 +56,7 @@ def compare(model: Any, processor: Any, folder: Path, clips: Sequence[SkeletonSe
     samples = []
     for clip in clips:
         try:
-            samples.append(processor.process(clip))
+            samples.append(first_frames(processor.process(clip), graph.facts["frames"]))
         except ValueError:
             continue
     if not samples:
@@ -84,6 +84,11 @@ def compare(model: Any, processor: Any, folder: Path, clips: Sequence[SkeletonSe
         "same_first_answer": same / len(samples),
         "milliseconds": milliseconds(model, folder, samples[0]),
     }
+
+
+def first_frames(sample: dict[str, Any], frames: int) -> dict[str, Any]:
+    """A sample that is not longer than the graph."""
+    return {name: value[:, :frames] for name, value in sample.items()}
 
 
 def answer_name(facts: dict[str, Any]) -> str:

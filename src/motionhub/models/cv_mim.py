@@ -221,9 +221,15 @@ class CvMimModel(CvMimPreTrainedModel):
         seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
         clip_mask = frames_of_clip(attention_mask)
         rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask  # the frames that are encoded
-        codes = self.encode(keypoints.to(self.embedder.weight.dtype)[rows], seen[rows])
+        poses, fixed_shape = keypoints.to(self.embedder.weight.dtype), torch.compiler.is_compiling()
+        if fixed_shape:  # a graph's shapes must not depend on data: all frames are encoded
+            codes = self.encode(poses.where(seen.unsqueeze(-1), 0).flatten(0, 2), seen.flatten(0, 2))
+        else:
+            codes = self.encode(poses[rows], seen[rows])
 
         def placed(values: Tensor) -> Tensor:
+            if fixed_shape:
+                return values.unflatten(0, rows.shape).where(rows.unsqueeze(-1), 0)
             empty = values.new_zeros(*rows.shape, values.shape[-1])
             return empty.masked_scatter(rows.unsqueeze(-1), values)
 
@@ -267,6 +273,8 @@ class SequenceNorm(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         valid = frames_within(lengths, features.shape[1])
+        if torch.compiler.is_compiling():
+            return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape).where(valid.unsqueeze(-1), 0)
         if bool(valid.all()):  # no copy when all frames are valid
             return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
         normed = self.norm(features[valid])

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from motionhub.intervals.decode import DecodingRule, FrameInterval
+from motionhub.models.streaming import StreamingSegmenter
 
 
 class OnlineSegmenter:
@@ -25,6 +26,8 @@ class OnlineSegmenter:
         model: a segmentation model (`UnikForActionSegmentation`, ...), in evaluation mode.
         window, hop: frames per forward pass, and from window to window (default: the window).
         present: `(people,)` bool, the people present throughout the stream; None: all.
+        recompute: False computes every frame once, with `window` as the context of the attention, see
+            `StreamingSegmenter`; hop has no effect.
 
     Raises:
         ValueError: hop is not in 1..window, or the model is in training mode.
@@ -41,13 +44,16 @@ class OnlineSegmenter:
         64
     """
 
-    def __init__(self, model: Any, *, window: int, hop: int | None = None, present: Tensor | None = None) -> None:
+    def __init__(
+        self, model: Any, *, window: int, hop: int | None = None, present: Tensor | None = None, recompute: bool = True
+    ) -> None:
         hop = window if hop is None else hop
         if window < 1 or not 1 <= hop <= window:
             raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
         if model.training:
             raise ValueError("The model is in training mode, so a forward pass would change it; call model.eval().")
         self.model, self.window, self.hop, self.present = model, window, hop, present
+        self._stream = None if recompute else StreamingSegmenter(model, context=window, present=present)
         self._begin()
 
     def _begin(self) -> None:
@@ -63,6 +69,8 @@ class OnlineSegmenter:
         Raises:
             ValueError: the shape differs from that of earlier frames.
         """
+        if self._stream is not None:
+            return self._stream.add(keypoints)
         before = None if self._frames is None else tuple(self._frames.shape)
         changed = before and (*keypoints.shape[:1], *keypoints.shape[2:]) != (before[0], *before[2:])
         if keypoints.dim() != 4 or changed:
@@ -75,6 +83,8 @@ class OnlineSegmenter:
 
     def finish(self) -> Tensor:
         """The logits of the remaining frames, at the end of the stream; a new stream can follow."""
+        if self._stream is not None:
+            return self._stream.finish()
         if not self._received:
             return self._take(0)
         last = max(self._received - self.window, 0)

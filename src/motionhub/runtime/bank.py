@@ -45,7 +45,7 @@ class ExportedBank:
         """Unit vectors `(texts, text_size)`; a ValueError with similar phrases for texts that it lacks."""
         places = [self.phrases.place(text) for text in texts]
         if unknown := [text for text, place in zip(texts, places, strict=True) if place is None]:
-            how = "export the text tower with the checkpoint: motionhub export CHECKPOINT --to onnx --text_tower"
+            how = "export the checkpoint with yours: motionhub export CHECKPOINT -o FOLDER --phrases PHRASE"
             raise ValueError(self.phrases.unknown_message(list(dict.fromkeys(unknown)), how))
         return self.vectors[[place for place in places if place is not None]]
 

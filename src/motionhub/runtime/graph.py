@@ -94,7 +94,8 @@ class ExportedGraph:
         sizes = (batch, most_people, most_frames)
         feed = {name: padded_array(value, *sizes) for name, value in zip(INPUTS, given, strict=True)}
         made = self._session.run(None, {name: feed[name] for name in self._inputs})
-        return {name: self._cut(name, value, people, frames) for name, value in zip(self._outputs, made, strict=True)}
+        pairs = [(name, value) for name, value in zip(self._outputs, made, strict=True) if value.ndim]
+        return {name: self._cut(name, value, people, frames) for name, value in pairs}
 
     def similarities(self, motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """`(n, m)` similarities of embeddings `(n, projection_size)` and text vectors `(m, text_size)`."""
@@ -161,12 +162,12 @@ def read_processor(folder: Path) -> ExportedProcessor:
 
 def open_session(path: Path, threads: int | None = None) -> Any:
     """An ONNX Runtime session on the CPU; a ValueError for a missing or broken file."""
+    if not path.is_file():
+        raise ValueError(f"{path.parent} has no {path.name}; copy the whole folder, or export it again.")
     try:
         import onnxruntime
     except ImportError as error:
         raise ImportError("Exported models need ONNX Runtime; run: pip install onnxruntime") from error
-    if not path.is_file():
-        raise ValueError(f"{path.parent} has no {path.name}; copy the whole folder, or export it again.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:

@@ -90,6 +90,20 @@ class TextBank:
         facts = (made_by.description, vectors[-1], made_by.fingerprint(), aliases)
         return cls(list(different.values()), vectors[:-1], *facts)
 
+    def with_phrases(self, phrases: Sequence[str], tower: TextTower | None = None) -> "TextBank":
+        """The bank with further phrases, encoded by its tower; those that it has change nothing.
+
+        Raises:
+            MissingTowerError: the tower's files are missing.
+            ValueError: a blank phrase, or a tower of other weights.
+        """
+        new = [phrase for phrase in checked_texts(phrases) if phrase not in self]
+        if not new:
+            return self
+        vectors = text_vectors(new, self, tower).to(self.embeddings.dtype)
+        facts = (self.tower, self.probe, self.fingerprint, self.aliases, self.learned)
+        return TextBank([*self.phrases, *new], torch.cat([self.embeddings, vectors]), *facts)
+
     @property
     def dim(self) -> int:
         """Length of the vectors."""

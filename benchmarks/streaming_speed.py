@@ -1,0 +1,76 @@
+"""Cost per new frame of segmentation: the stream, against a forward pass of the whole window.
+
+    python benchmarks/streaming_speed.py                             # speed and work of unik-precog-small
+    python benchmarks/streaming_speed.py --recordings FILE [FILE ...]  # also how often the labels agree
+
+One thread, its processor time; the best of the repeats counts. Work is in multiply-adds, as torch counts them.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import motionhub
+
+
+def best_ms(function: Callable[[], Any], repeats: int) -> float:
+    """Milliseconds of the fastest call."""
+    found = []
+    for _ in range(repeats):
+        start = time.thread_time()
+        function()
+        found.append(time.thread_time() - start)
+    return 1000 * min(found)
+
+
+def multiply_adds(function: Callable[[], Any]) -> float:
+    """Of one call."""
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops() / 2
+
+
+def agreement(model: Any, keypoints: torch.Tensor, window: int) -> float:
+    """Share of frames with the same label as windows every half window, of `(people, frames, joints, dims)`."""
+    offline = model.predict_windows(keypoints[None], window=window, hop=window // 2)[0]
+    stream = motionhub.StreamingSegmenter(model, context=window)
+    online = torch.cat([stream.add(keypoints), stream.finish()])
+    return float((offline.argmax(-1) == online.argmax(-1)).float().mean())
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="motionhub/unik-precog-small")
+    parser.add_argument("--windows", type=int, nargs="+", default=[64, 128, 256])
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--recordings", nargs="*", default=[])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    model, processor = motionhub.load_checkpoint(options.model, motionhub.AutoModelForActionSegmentation)
+    joints, dims = model.config.num_joints, model.config.in_channels
+    frame = torch.randn(1, 4, joints, dims)
+    for window in options.windows:
+        clip = torch.randn(1, 1, window, joints, dims)
+        stream = motionhub.StreamingSegmenter(model, context=window)
+        stream.add(clip[0])
+        per_frame = best_ms(lambda: stream.add(frame), options.repeats) / 4
+        whole = best_ms(lambda: model(clip), options.repeats)
+        work = multiply_adds(lambda: model(clip)) / (multiply_adds(lambda: stream.add(frame)) / 4)
+        print(
+            f"window {window}: {whole:.2f} ms to recompute it, {per_frame:.3f} ms per new frame "
+            f"({whole / per_frame:.0f} times less), multiply-adds {work:.0f} times less"
+        )
+    print(f"delay {stream.delay} frames, receptive field {stream.receptive_field} frames")
+    for path in options.recordings:
+        for sequence in motionhub.read(path):
+            keypoints = processor(sequence)["keypoints"][0]
+            print(f"{path}: {agreement(model, keypoints, options.windows[0]):.1%} of frames have the same label")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""A skeleton segmenter frame by frame: each new frame is computed once, whatever the context.
+
+Every temporal convolution keeps the frames that its kernel still needs, and answers for a frame once the frames after
+it are there. What UNIK and 2s-AGCN compute over the whole clip, the attention between joints, is here that of the last
+`context` frames, as sums of which the oldest frame is subtracted. So a stream equals:
+
+- the model itself, for encoders without attention (ST-GCN);
+- the model whose attention at each frame is that of the `context` frames before it, for the others. Frames early in a
+  window then have another map than in a forward pass of the whole window, where all frames share one; how much the
+  labels differ is measured in docs/how_to/export.md.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionhub.models.skeleton_encoder import JointBlock, fill_slots
+from motionhub.nn.graph_conv import DependencyAttention
+
+
+class StreamingSegmenter:
+    """Logits of a stream, one frame after the other, at a cost per frame that does not depend on the context.
+
+    Args:
+        model: a segmentation model (`UnikForActionSegmentation`, ...), in evaluation mode.
+        context: frames whose products make the attention; ST-GCN has none.
+        present: `(people,)` bool, the people present throughout the stream; None: all.
+
+    Attributes:
+        delay: frames after a frame that must be there before its logits are.
+        receptive_field: frames that its logits depend on, the attention apart.
+
+    Raises:
+        ValueError: the model is in training mode, has tau above 1, or context is below 1.
+
+    Examples:
+        >>> import torch
+        >>> config = motionhub.UnikConfig(num_people=1, num_labels=2, channels=[8, 8], strides=[1, 2])
+        >>> model = motionhub.UnikForActionSegmentation(config).eval()
+        >>> stream = motionhub.StreamingSegmenter(model, context=64)
+        >>> stream.delay, stream.receptive_field
+        (9, 17)
+        >>> camera = torch.randn(1, 30, config.num_joints, 2).split(10, dim=1)  # as the processor makes them
+        >>> [len(stream.add(frames)) for frames in camera], len(stream.finish())
+        ([1, 10, 10], 9)
+    """
+
+    def __init__(self, model: Any, *, context: int, present: Tensor | None = None) -> None:
+        if model.training:
+            raise ValueError("The model is in training mode, so a forward pass would change it; call model.eval().")
+        if context < 1:
+            raise ValueError(f"context must be at least 1 frame, got {context}.")
+        if getattr(model.config, "tau", 1) > 1:
+            raise ValueError("Streaming is for models of tau=1; use OnlineSegmenter(model, window=...) for this one.")
+        self.model, self.context, self.present = model, context, present
+        rates = [1]
+        for block in model.encoder.blocks:
+            rates.append(rates[-1] * block.stride)
+        ahead = sum(rate * _padding(block) for rate, block in zip(rates, model.encoder.blocks, strict=False))
+        self.stride = rates[-1]
+        self.delay = ahead + self.stride - 1
+        self.receptive_field = 2 * ahead + 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._blocks: list[_StreamingBlock] | None = None
+        self._received = self._given = self._scored = 0
+        self._last: Tensor | None = None  # coarse scores (1, labels), the latest that may be interpolated from
+
+    @torch.no_grad()
+    def add(self, keypoints: Tensor) -> Tensor:
+        """The logits `(frames, num_labels)` that became final with `keypoints (people, frames, joints, dims)`.
+
+        Raises:
+            ValueError: the shape does not fit the model, or the number of people changed.
+        """
+        config = self.model.config
+        if keypoints.dim() != 4 or keypoints.shape[2:] != (config.num_joints, config.in_channels):
+            raise ValueError(
+                f"A stream expects (people, frames, {config.num_joints}, {config.in_channels}), got "
+                f"{tuple(keypoints.shape)}. Pass absent people as zeros."
+            )
+        features = self._entered(keypoints)
+        if self._blocks is None:
+            starts = [_StreamingBlock(block, len(features), self.context) for block in self.model.encoder.blocks]
+            self._blocks = starts
+        if len(features) != self._blocks[0].people:
+            raise ValueError(f"The stream began with {self._blocks[0].people} people, got {len(features)}.")
+        self._received += keypoints.shape[1]
+        graph = self.model.encoder.graph
+        for block in self._blocks:
+            features = block.step(features, None if graph is None else graph.subsets)
+        return self._upsampled(features, last=False)
+
+    @torch.no_grad()
+    def finish(self) -> Tensor:
+        """The logits of the remaining frames, at the end of the stream; a new stream can follow."""
+        if self._blocks is None:
+            return torch.zeros(0, self.model.config.num_classes)
+        features: Tensor | None = None
+        graph = self.model.encoder.graph
+        for block in self._blocks:
+            features = block.finish(features, None if graph is None else graph.subsets)
+        assert features is not None
+        rest = self._upsampled(features, last=True)
+        self._begin()
+        return rest
+
+    def _entered(self, keypoints: Tensor) -> Tensor:
+        """Normalised keypoints `(people present, joints, frames, dims)`."""
+        encoder, config = self.model.encoder, self.model.config
+        slots, _ = fill_slots(keypoints[None].to(encoder.input_norm.weight.dtype), None, config)
+        normed = encoder.normalize(slots, None)[0].transpose(1, 2)
+        if config.pooling == "official":
+            return normed.contiguous()
+        normed = normed[: len(keypoints)]
+        return normed.contiguous() if self.present is None else normed[self.present].contiguous()
+
+    def _upsampled(self, features: Tensor, last: bool) -> Tensor:
+        """Logits at the input rate, as `to_frame_rate` makes them: linear between scores, flat after the last."""
+        scores = self.model.classifier(features.mean(1).mean(0))  # joints, then people: (frames, labels)
+        scores = scores if self._last is None else torch.cat([self._last, scores])
+        first = self._scored - (self._last is not None)  # index of the first of these scores
+        self._scored = first + len(scores)
+        end = self._received if last else max((self._scored - 1) * self.stride + 1, self._given)
+        if not len(scores):
+            return scores
+        frames = torch.arange(self._given, end)
+        left = (frames // self.stride).clamp(max=self._scored - 1)
+        right = (left + 1).clamp(max=self._scored - 1)
+        share = ((frames % self.stride) / self.stride)[:, None].to(scores.dtype)
+        held, following = scores[left - first], scores[right - first]
+        self._given, self._last = max(end, self._given), scores[-1:]
+        return held if self.model.config.upsampling == "repeat" else torch.lerp(held, following, share)
+
+
+class _StreamingBlock:
+    """One block of the encoder with the frames and sums that it needs of the past."""
+
+    def __init__(self, block: JointBlock, people: int, context: int) -> None:
+        self.block, self.people, self.padding = block, people, _padding(block)
+        self.attention = (
+            _RunningAttention(block.spatial, context) if isinstance(block.spatial, DependencyAttention) else None
+        )
+        self._mixed: Tensor | None = None  # inputs of the temporal convolution, from that of its next output on
+        self._inputs: Tensor | None = None  # of the block, from the frame of its next output on, for the residual
+
+    def step(self, features: Tensor, graph: Tensor | None) -> Tensor:
+        """New frames `(people, joints, frames, channels)` in, those that became final out, at its own rate."""
+        if not features.shape[2]:
+            return features.new_zeros(self.people, features.shape[1], 0, self.block.temporal.conv.out_channels)
+        if self.attention is not None:
+            mixed = self.attention.mix(features, graph)
+        else:
+            mixed = self.block.spatial(features, None, graph)[0]
+        if self._mixed is None:
+            self._mixed = mixed.new_zeros(*mixed.shape[:2], self.padding, mixed.shape[3])
+            self._inputs = features[:, :, :0]
+        assert self._inputs is not None
+        self._mixed = torch.cat([self._mixed, mixed], dim=2)
+        self._inputs = torch.cat([self._inputs, features], dim=2)
+        return self._outputs()
+
+    def finish(self, features: Tensor | None, graph: Tensor | None) -> Tensor:
+        """The last frames: what the block before still gave, then zeros after the clip, as its padding."""
+        made = [self.step(features, graph)] if features is not None and features.shape[2] else []
+        assert self._mixed is not None
+        end = self._mixed.new_zeros(*self._mixed.shape[:2], self.padding, self._mixed.shape[3])
+        self._mixed = torch.cat([self._mixed, end], dim=2)
+        made.append(self._outputs())
+        return torch.cat(made, dim=2)
+
+    def _outputs(self) -> Tensor:
+        assert self._mixed is not None and self._inputs is not None
+        block, stride = self.block, self.block.stride
+        conv = block.temporal.conv
+        span = 2 * self.padding + 1
+        count = max((self._mixed.shape[2] - span) // stride + 1, 0)
+        count = min(count, -(-self._inputs.shape[2] // stride))
+        if not count:
+            return self._mixed.new_zeros(self.people, self._mixed.shape[1], 0, conv.out_channels)
+        used = self._mixed[:, :, : (count - 1) * stride + span].permute(0, 3, 1, 2)
+        out = F.conv2d(used, conv.weight, conv.bias, stride=conv.stride, dilation=conv.dilation).permute(0, 2, 3, 1)
+        if block.temporal.norm is not None:
+            out = block.temporal.norm(out)
+        own = self._inputs[:, :, : (count - 1) * stride + 1]
+        if block.residual is not None:
+            out = out + block.residual(own)
+        elif block.has_residual:
+            out = out + own
+        # Contiguous copies, so that the past is freed.
+        self._mixed = self._mixed[:, :, count * stride :].clone()
+        self._inputs = self._inputs[:, :, count * stride :].clone()
+        return out.relu_()
+
+
+class _RunningAttention:
+    """`DependencyAttention` whose map at each frame is made of the products of the last `context` frames."""
+
+    def __init__(self, unit: nn.Module, context: int) -> None:
+        self.unit: Any = unit
+        self.context = context
+        self._products: Tensor | None = None  # (people, heads, V, V, frames) of the last frames
+        self._sums: Tensor | None = None  # float64: what is added and subtracted for hours leaves no trace
+        self._seen = 0
+
+    def mix(self, features: Tensor, graph: Tensor | None) -> Tensor:
+        """`(people, joints, frames, channels)`: every frame mixed by the map of its own context."""
+        unit, (people, joints, frames, _) = self.unit, features.shape
+        maps = self._maps(features)  # (people, frames, heads, V, V)
+        dependencies = (unit.dependency if graph is None else unit.dependency + graph) + maps
+        single = features.transpose(1, 2).reshape(people * frames, joints, 1, -1)
+        out = unit.mix_and_project(single, dependencies.flatten(0, 1))
+        out = out if unit.norm is None else unit.norm(out)
+        shortcut = single if unit.shortcut is None else unit.shortcut(single)
+        shortcut = shortcut if unit.shortcut_norm is None else unit.shortcut_norm(shortcut)
+        made = out.add_(shortcut).relu_()
+        return made.view(people, frames, joints, -1).transpose(1, 2)
+
+    def _maps(self, features: Tensor) -> Tensor:
+        unit, frames = self.unit, features.shape[2]
+        # (people, joints, frames, heads * key) -> (people, frames, heads, joints, key)
+        query, key = (
+            layer(features).unflatten(3, (unit.num_heads, -1)).permute(0, 2, 3, 1, 4)
+            for layer in (unit.query, unit.key)
+        )
+        products = torch.matmul(query, key.transpose(3, 4))
+        if self._products is None:
+            self._products = products[:, :0]
+            self._sums = torch.zeros_like(products[:, :1], dtype=torch.float64)
+        assert self._sums is not None
+        every = torch.cat([self._products, products], dim=1)
+        sums = self._sums + products.double().cumsum(1)
+        gone = every.shape[1] - self.context  # products that leave the context with these frames
+        if gone > 0:
+            left = F.pad(every[:, :gone].double().cumsum(1), (0, 0, 0, 0, 0, 0, frames - gone, 0))
+            sums = sums - left[:, -frames:]
+        self._sums, self._products = sums[:, -1:].clone(), every[:, max(gone, 0) :].clone()
+        counts = torch.arange(self._seen + 1, self._seen + frames + 1).clamp(max=self.context)
+        self._seen = min(self._seen + frames, self.context)
+        if unit.scaled:
+            sums = sums / (unit.key_channels * counts)[None, :, None, None, None]
+        return sums.softmax(dim=-2).to(features.dtype)
+
+
+def _padding(block: JointBlock) -> int:
+    return int(block.temporal.conv.padding[1])

@@ -1,0 +1,57 @@
+"""Every family of skeletons as an ONNX graph with any batch, compared with the model; needs the exporters."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from test_model_contract import SKELETON_MODELS, make
+
+from motionhub.export.graphs import exported, sample_inputs, save_graph
+from motionhub.runtime.graph import INPUTS, open_session
+
+
+# Families whose shapes depend on data, and why.
+NOT_EXPORTED = {
+    "SkeletonForMovementQuality": "its recurrent network runs over packed sequences",
+}
+
+
+def inputs_of(config, frames: int, batch: int) -> dict[str, torch.Tensor]:
+    """Clips with missing joints, a shorter clip, and an absent person where there are two."""
+    made = [sample_inputs(config, frames, seed) for seed in range(-(-batch // 2))]
+    inputs = {name: torch.cat([each[name] for each in made])[:batch] for name in INPUTS}
+    inputs["attention_mask"][0, :, frames - 3 :] = False
+    if inputs["attention_mask"].shape[1] > 1:
+        inputs["attention_mask"][-1, 1] = False
+    return inputs
+
+
+@pytest.mark.slow
+@pytest.mark.towers("timm")  # the environment that has onnxscript
+@pytest.mark.parametrize(
+    ("family", "model_class"), SKELETON_MODELS, ids=lambda value: getattr(value, "__name__", "of")
+)
+def test_every_family_is_a_graph_that_answers_as_the_model(family, model_class, tmp_path):
+    model = make(family, model_class).eval()
+    if model_class.__name__ in NOT_EXPORTED:
+        pytest.xfail(NOT_EXPORTED[model_class.__name__])
+    frames = family.clip[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save_graph(exported(model, sample_inputs(model.config, frames), "onnx"), tmp_path)
+    assert not (tmp_path / "model.onnx.data").exists(), "one file holds the graph and its weights"
+    session = open_session(tmp_path / "model.onnx", threads=1)
+    names = [each.name for each in session.get_inputs()]
+    for batch in (1, 3):
+        inputs = inputs_of(model.config, frames, batch)
+        with torch.inference_mode():
+            outputs = model(**inputs)
+        made = session.run(None, {name: inputs[name].numpy() for name in names})
+        compared = 0
+        for output, value in zip(session.get_outputs(), made, strict=True):
+            expected = outputs.get(output.name)
+            if isinstance(expected, torch.Tensor):
+                np.testing.assert_allclose(value, expected.numpy(), atol=1e-4, rtol=1e-3, err_msg=output.name)
+                compared += 1
+        assert compared, f"no output of {list(outputs)} is in the graph"
