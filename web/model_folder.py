@@ -42,12 +42,13 @@ def main() -> None:
     parser.add_argument("exported", type=Path, help="a folder of motionhub export --to onnx")
     parser.add_argument("folder", type=Path, help="where the model folder is written")
     parser.add_argument("--tower", action="store_true", help="also export the text tower, for words beyond the bank")
+    parser.add_argument("--name", help="of the checkpoint, as the page shows it; by default the exported folder's")
     given = parser.parse_args()
-    write_model_folder(given.exported, given.folder, tower=given.tower)
+    write_model_folder(given.exported, given.folder, given.tower, given.name)
     print(f"written: {given.folder}, {sum(file.stat().st_size for file in given.folder.iterdir()) / 1e6:.1f} MB")
 
 
-def write_model_folder(exported: Path, folder: Path, tower: bool = False) -> None:
+def write_model_folder(exported: Path, folder: Path, tower: bool = False, name: str | None = None) -> None:
     """Writes the folder; what was in it of an earlier model is replaced.
 
     Raises:
@@ -68,18 +69,11 @@ def write_model_folder(exported: Path, folder: Path, tower: bool = False) -> Non
     bank = json.loads((folder / BANK).read_text(encoding="utf-8"))
     if tower:
         export_tower(bank["tower"], folder)
-    about = {"schema": SCHEMA, "motionhub": motionhub.__version__, "checkpoint": checkpoint_name(exported)}
+    about = {"schema": SCHEMA, "motionhub": motionhub.__version__, "checkpoint": name or exported.name}
     about |= web_facts(facts, vars(read_processor(exported)))
     about["files"] = {path.name: file_facts(path) for path in sorted(folder.iterdir())}
     text = json.dumps(about, ensure_ascii=False, indent=0)
     (folder / "web.json").write_text(text + "\n", encoding="utf-8")
-
-
-def checkpoint_name(exported: Path) -> str:
-    """The title of the card, else the name of the folder."""
-    card = exported / "README.md"
-    lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
-    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), exported.name)
 
 
 def web_facts(facts: dict[str, Any], processor: dict[str, Any]) -> dict[str, Any]:
