@@ -103,7 +103,8 @@ def test_only_this_machine_is_served(page):
 
 def test_a_folder_that_is_no_page_and_a_port_in_use_are_one_line(page, tmp_path, capsys):
     assert main(["web", str(tmp_path)]) == 2
-    assert "index.html, service_worker.js, model/web.json is absent; build it: make web." in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "index.html, service_worker.js, model/web.json is absent; build it in a clone: make web." in error
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -54,7 +54,8 @@ def page_server(folder: str | Path, port: int = 0) -> ThreadingHTTPServer:
     root = Path(folder).resolve()
     absent = [name for name in NEEDED if not (root / name).is_file()]
     if absent:
-        raise ValueError(f"{folder}: expected a built page, but {', '.join(absent)} is absent; build it: make web.")
+        names = ", ".join(absent)
+        raise ValueError(f"{folder}: expected a built page, but {names} is absent; build it in a clone: make web.")
     found = _POLICY.search((root / "index.html").read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"{folder}: index.html has no content security policy; build it again: make web.")
