@@ -9,6 +9,7 @@ One thread, its processor time; the best of the repeats counts. Work is in multi
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -58,9 +59,9 @@ def main() -> None:
         clip = torch.randn(1, 1, window, joints, dims)
         stream = motionhub.StreamingSegmenter(model, context=window)
         stream.add(clip[0])
-        per_frame = best_ms(lambda: stream.add(frame), options.repeats) / 4
-        whole = best_ms(lambda: model(clip), options.repeats)
-        work = multiply_adds(lambda: model(clip)) / (multiply_adds(lambda: stream.add(frame)) / 4)
+        per_frame = best_ms(partial(stream.add, frame), options.repeats) / 4
+        whole = best_ms(partial(model, clip), options.repeats)
+        work = multiply_adds(partial(model, clip)) / (multiply_adds(partial(stream.add, frame)) / 4)
         print(
             f"window {window}: {whole:.2f} ms to recompute it, {per_frame:.3f} ms per new frame "
             f"({whole / per_frame:.0f} times less), multiply-adds {work:.0f} times less"

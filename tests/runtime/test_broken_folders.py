@@ -26,7 +26,15 @@ def processor(**options: Any) -> SkeletonProcessor:
 
 def facts(**options: Any) -> dict[str, Any]:
     made = {"schema": 1, "format": "onnx", "tasks": ["action-classification"], "labels": ["a", "b"]}
-    sizes = {"people": 1, "frames": 16, "joints": 17, "dims": 2, "frame_stride": 2, "hidden_size": 8}
+    sizes = {
+        "people": 1,
+        "frames": 16,
+        "joints": 17,
+        "dims": 2,
+        "frame_stride": 2,
+        "hidden_size": 8,
+        "exact_frames": False,
+    }
     return {**made, **sizes, "exclusive": False, "projection_size": None, "outputs": ["logits"], **options}
 
 

@@ -103,6 +103,7 @@ def facts_of(model: Any, processor: Any, frames: int, tasks: list[str], to: str)
         "exclusive": config.problem_type == "single_label_classification",
         "people": people_of(config),
         "frames": frames,
+        "exact_frames": getattr(getattr(config, "encoder", config), "pooling", None) == "official",
         "joints": config.num_joints,
         "dims": config.in_channels,
         "frame_stride": getattr(config, "frame_stride", 1),

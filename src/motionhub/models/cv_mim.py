@@ -223,13 +223,13 @@ class CvMimModel(CvMimPreTrainedModel):
         rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask  # the frames that are encoded
         poses, fixed_shape = keypoints.to(self.embedder.weight.dtype), torch.compiler.is_compiling()
         if fixed_shape:  # a graph's shapes must not depend on data: all frames are encoded
-            codes = self.encode(poses.where(seen.unsqueeze(-1), 0).flatten(0, 2), seen.flatten(0, 2))
+            codes = self.encode(poses.masked_fill(~seen.unsqueeze(-1), 0).flatten(0, 2), seen.flatten(0, 2))
         else:
             codes = self.encode(poses[rows], seen[rows])
 
         def placed(values: Tensor) -> Tensor:
             if fixed_shape:
-                return values.unflatten(0, rows.shape).where(rows.unsqueeze(-1), 0)
+                return values.unflatten(0, rows.shape).masked_fill(~rows.unsqueeze(-1), 0)
             empty = values.new_zeros(*rows.shape, values.shape[-1])
             return empty.masked_scatter(rows.unsqueeze(-1), values)
 
@@ -274,7 +274,7 @@ class SequenceNorm(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         valid = frames_within(lengths, features.shape[1])
         if torch.compiler.is_compiling():
-            return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape).where(valid.unsqueeze(-1), 0)
+            return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape).masked_fill(~valid.unsqueeze(-1), 0)
         if bool(valid.all()):  # no copy when all frames are valid
             return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
         normed = self.norm(features[valid])
@@ -427,7 +427,10 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         lengths = frames_of_people(features, attention_mask)
         present = lengths.flatten() > 0
         logits = features.new_zeros(len(present), self.config.num_classes)
-        if bool(present.any()):
+        if torch.compiler.is_compiling():  # all rows, as zeros of one frame where a person is absent
+            made = self.classifier(features.flatten(0, 1), lengths.flatten().clamp(min=1))
+            logits = made.masked_fill(~present.unsqueeze(-1), 0)
+        elif bool(present.any()):
             made = self.classifier(features.flatten(0, 1)[present], lengths.flatten()[present])
             logits = logits.to(made.dtype).index_put((present.nonzero().squeeze(1),), made)
         people = (lengths > 0).sum(1, keepdim=True).clamp(min=1)

@@ -11,7 +11,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import ModelOutput
 
 from motionhub.nn.people import frames_of_clip
-from motionhub.runtime.graph import FACTS, INPUTS, ExportedGraph
+from motionhub.runtime.graph import FACTS, INPUTS, ExportedGraph, check_tasks
 
 
 class ExportedMotionModel(nn.Module):
@@ -32,6 +32,7 @@ class ExportedMotionModel(nn.Module):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__()
         self.graph = ExportedGraph(folder)
+        check_tasks(self.graph)
         self.config = AutoConfig.from_pretrained(folder)
         self.name_or_path = os.fspath(folder)
         self.eval()
@@ -81,7 +82,7 @@ class ExportedMotionModel(nn.Module):
 
     def similarities(self, motion_embeds: Tensor, text_features: Tensor) -> Tensor:
         """`(n, m)`; texts as `get_text_features` gives them."""
-        return torch.from_numpy(self.graph.similarities(motion_embeds.numpy(), text_features.numpy()))
+        return torch.from_numpy(self.graph.similarities(motion_embeds.cpu().numpy(), text_features.cpu().numpy()))
 
     def predict_windows(self, keypoints: Tensor, attention_mask: Tensor | None = None, **windows: Any) -> Tensor:
         """As `SkeletonForActionSegmentation.predict_windows`, one window at a time."""
@@ -89,7 +90,7 @@ class ExportedMotionModel(nn.Module):
         rows = torch.ones(keypoints.shape[:3], dtype=torch.bool) if mask is None else mask
         window, hop = windows["window"], windows.get("hop") or windows["window"]
         made = [
-            self.graph.frame_logits(clip.numpy(), valid.numpy(), window=window, hop=hop)
+            self.graph.frame_logits(clip.cpu().numpy(), valid.cpu().numpy(), window=window, hop=hop)
             for clip, valid in zip(keypoints, rows, strict=True)
         ]
         return torch.stack([torch.from_numpy(logits) for logits in made])

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from motionhub.models.skeleton_encoder import JointBlock, fill_slots
 from motionhub.nn.graph_conv import DependencyAttention
@@ -54,7 +54,8 @@ class StreamingSegmenter:
             raise ValueError(f"context must be at least 1 frame, got {context}.")
         if getattr(model.config, "tau", 1) > 1:
             raise ValueError("Streaming is for models of tau=1; use OnlineSegmenter(model, window=...) for this one.")
-        self.model, self.context, self.present = model, context, present
+        self.model = model if model.is_fused else model.fuse()
+        self.context, self.present = context, present
         rates = [1]
         for block in model.encoder.blocks:
             rates.append(rates[-1] * block.stride)
@@ -141,9 +142,9 @@ class _StreamingBlock:
 
     def __init__(self, block: JointBlock, people: int, context: int) -> None:
         self.block, self.people, self.padding = block, people, _padding(block)
-        self.attention = (
-            _RunningAttention(block.spatial, context) if isinstance(block.spatial, DependencyAttention) else None
-        )
+        self.attention: _RunningAttention | None = None
+        if isinstance(block.spatial, DependencyAttention):
+            self.attention = _RunningAttention(block.spatial, people, context)
         self._mixed: Tensor | None = None  # inputs of the temporal convolution, from that of its next output on
         self._inputs: Tensor | None = None  # of the block, from the frame of its next output on, for the residual
 
@@ -181,14 +182,13 @@ class _StreamingBlock:
         count = min(count, -(-self._inputs.shape[2] // stride))
         if not count:
             return self._mixed.new_zeros(self.people, self._mixed.shape[1], 0, conv.out_channels)
-        used = self._mixed[:, :, : (count - 1) * stride + span].permute(0, 3, 1, 2)
-        out = F.conv2d(used, conv.weight, conv.bias, stride=conv.stride, dilation=conv.dilation).permute(0, 2, 3, 1)
-        if block.temporal.norm is not None:
-            out = block.temporal.norm(out)
-        own = self._inputs[:, :, : (count - 1) * stride + 1]
+        # Few frames: a matrix product takes less time than a convolution. (people, joints, frames, channels, kernel)
+        used = self._mixed[:, :, : (count - 1) * stride + span].unfold(2, span, stride)[..., :: conv.dilation[1]]
+        out = F.linear(used.flatten(3), conv.weight.flatten(1), conv.bias)
+        own = self._inputs[:, :, : (count - 1) * stride + 1 : stride]
         if block.residual is not None:
-            out = out + block.residual(own)
-        elif block.has_residual:
+            own = F.linear(own, block.residual.conv.weight.flatten(1), block.residual.conv.bias)
+        if block.has_residual:
             out = out + own
         # Contiguous copies, so that the past is freed.
         self._mixed = self._mixed[:, :, count * stride :].clone()
@@ -199,50 +199,47 @@ class _StreamingBlock:
 class _RunningAttention:
     """`DependencyAttention` whose map at each frame is made of the products of the last `context` frames."""
 
-    def __init__(self, unit: nn.Module, context: int) -> None:
-        self.unit: Any = unit
-        self.context = context
-        self._products: Tensor | None = None  # (people, heads, V, V, frames) of the last frames
-        self._sums: Tensor | None = None  # float64: what is added and subtracted for hours leaves no trace
+    def __init__(self, unit: DependencyAttention, people: int, context: int) -> None:
+        self.unit, self.context = unit, context
+        heads, joints = unit.num_heads, unit.dependency.shape[1]
+        shape = (heads, joints, joints)
+        self._products = unit.dependency.new_zeros(people, context, *shape)  # of the last frames, in a ring
+        self._sums = torch.zeros(people, *shape, dtype=torch.float64)  # hours of adding and subtracting leave no trace
         self._seen = 0
+        self._projection = torch.cat([unit.query.weight, unit.key.weight])
+        self._projection_bias = torch.cat([unit.query.bias, unit.key.bias])
+        values = unit.value.weight.view(heads, unit.out_channels, unit.in_channels)
+        self._values = values.transpose(0, 1).flatten(1)  # of all heads, whose results are added up
+        self._values_bias = unit.value.bias.view(heads, -1).sum(0)
 
     def mix(self, features: Tensor, graph: Tensor | None) -> Tensor:
         """`(people, joints, frames, channels)`: every frame mixed by the map of its own context."""
-        unit, (people, joints, frames, _) = self.unit, features.shape
-        maps = self._maps(features)  # (people, frames, heads, V, V)
-        dependencies = (unit.dependency if graph is None else unit.dependency + graph) + maps
-        single = features.transpose(1, 2).reshape(people * frames, joints, 1, -1)
-        out = unit.mix_and_project(single, dependencies.flatten(0, 1))
-        out = out if unit.norm is None else unit.norm(out)
-        shortcut = single if unit.shortcut is None else unit.shortcut(single)
-        shortcut = shortcut if unit.shortcut_norm is None else unit.shortcut_norm(shortcut)
-        made = out.add_(shortcut).relu_()
-        return made.view(people, frames, joints, -1).transpose(1, 2)
+        return torch.cat([self._mixed(part, graph) for part in features.split(self.context, dim=2)], dim=2)
 
-    def _maps(self, features: Tensor) -> Tensor:
-        unit, frames = self.unit, features.shape[2]
-        # (people, joints, frames, heads * key) -> (people, frames, heads, joints, key)
-        query, key = (
-            layer(features).unflatten(3, (unit.num_heads, -1)).permute(0, 2, 3, 1, 4)
-            for layer in (unit.query, unit.key)
-        )
+    def _mixed(self, features: Tensor, graph: Tensor | None) -> Tensor:
+        unit, frames = self.unit, features.transpose(1, 2)  # (people, frames, joints, channels)
+        dependencies = (unit.dependency if graph is None else unit.dependency + graph) + self._maps(frames)
+        # (people, frames, heads, joints, channels) -> (people, frames, joints, heads * channels)
+        mixed = torch.matmul(dependencies.transpose(3, 4), frames.unsqueeze(2)).transpose(2, 3).flatten(3)
+        out = F.linear(mixed, self._values, self._values_bias)
+        shortcut = frames if unit.shortcut is None else F.linear(frames, unit.shortcut.weight, unit.shortcut.bias)
+        return out.add_(shortcut).relu_().transpose(1, 2)
+
+    def _maps(self, frames: Tensor) -> Tensor:
+        """Attention `(people, frames, heads, joints, joints)` of at most `context` new frames."""
+        unit, count = self.unit, frames.shape[1]
+        projected = F.linear(frames, self._projection, self._projection_bias)
+        # (people, frames, joints, 2 * heads * key) -> (people, frames, heads, joints, key) each
+        query, key = projected.unflatten(3, (2, unit.num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
         products = torch.matmul(query, key.transpose(3, 4))
-        if self._products is None:
-            self._products = products[:, :0]
-            self._sums = torch.zeros_like(products[:, :1], dtype=torch.float64)
-        assert self._sums is not None
-        every = torch.cat([self._products, products], dim=1)
-        sums = self._sums + products.double().cumsum(1)
-        gone = every.shape[1] - self.context  # products that leave the context with these frames
-        if gone > 0:
-            left = F.pad(every[:, :gone].double().cumsum(1), (0, 0, 0, 0, 0, 0, frames - gone, 0))
-            sums = sums - left[:, -frames:]
-        self._sums, self._products = sums[:, -1:].clone(), every[:, max(gone, 0) :].clone()
-        counts = torch.arange(self._seen + 1, self._seen + frames + 1).clamp(max=self.context)
-        self._seen = min(self._seen + frames, self.context)
+        places = torch.arange(self._seen, self._seen + count) % self.context
+        sums = self._sums[:, None] + (products.double() - self._products[:, places].double()).cumsum(1)
+        self._sums, self._products[:, places] = sums[:, -1].clone(), products
+        counts = torch.arange(self._seen + 1, self._seen + count + 1).clamp(max=self.context)
+        self._seen += count
         if unit.scaled:
             sums = sums / (unit.key_channels * counts)[None, :, None, None, None]
-        return sums.softmax(dim=-2).to(features.dtype)
+        return sums.softmax(dim=-2).to(frames.dtype)
 
 
 def _padding(block: JointBlock) -> int:

@@ -20,9 +20,15 @@ GRAPH = "model.onnx"
 LABELS = "labels.onnx"
 PROCESSOR = "preprocessor_config.json"
 SCHEMA = 1  # of `motionhub` in export.json; a change that earlier versions cannot read raises it
+TASKS = (
+    "action-classification",
+    "action-segmentation",
+    "skeleton-feature-extraction",
+    "zero-shot-action-classification",
+    "zero-shot-action-segmentation",
+)
 INPUTS = ("keypoints", "joint_mask", "attention_mask")
-# Outputs with a frame axis after the batch: name -> its place, and whether it is at the rate of the features.
-_FRAME_AXES = {"last_hidden_state": (2, True), "pose": (2, True), "view": (2, True)}
+PER_FRAME = ("last_hidden_state", "pose", "view")  # outputs `(batch, people, frames of the features, ...)`
 
 
 class ExportedProcessor(SkeletonSteps):
@@ -77,7 +83,8 @@ class ExportedGraph:
                 than the graph's frames is padded, and its outputs are cut again.
 
         Raises:
-            ValueError: more people or frames than the graph takes, or other joints or dims.
+            ValueError: more people or frames than the graph takes, other joints or dims, or fewer frames for a model
+                that averages padding.
         """
         batch, people, frames, joints, _ = keypoints.shape
         most_people, most_frames = self.facts["people"], self.facts["frames"]
@@ -87,6 +94,11 @@ class ExportedGraph:
                 f"{self.folder} takes at most {most_people} people and {most_frames} frames of {expected[0]} joints "
                 f"and {expected[1]} dims, got {keypoints.shape}; export it with --frames {frames}, or give shorter "
                 "clips made by its own processor."
+            )
+        if self.facts["exact_frames"] and frames != most_frames:
+            raise ValueError(
+                f"{self.folder} averages padded frames (pooling='official'), so it takes clips of exactly "
+                f"{most_frames} frames, got {frames}; export it with --frames {frames}."
             )
         joint_mask = np.ones((batch, people, frames, joints), bool) if joint_mask is None else joint_mask
         attention_mask = np.ones((batch, people, frames), bool) if attention_mask is None else attention_mask
@@ -123,9 +135,19 @@ class ExportedGraph:
         """Without the people and frames that were padded."""
         if name == "logits" and value.ndim == 3:
             return value[:, :frames]
-        if name in _FRAME_AXES:
+        if name in PER_FRAME:
             return value[:, :people, : -(-frames // self.facts["frame_stride"])]
         return value
+
+
+def check_tasks(graph: ExportedGraph) -> None:
+    """Raises a ValueError for a graph of a task that needs more than one forward pass."""
+    tasks = graph.facts["tasks"]
+    if not set(tasks) & set(TASKS):
+        raise ValueError(
+            f"{graph.folder} is of {tasks or 'no task'}, and exported folders are run for {list(TASKS)}; call the "
+            "graph itself: transformers.exporters.ExportedModel.from_pretrained(folder)."
+        )
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -175,5 +197,5 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the exceptions of onnxruntime have no common base
-        reason = str(error).strip().splitlines()[0][:160]
+        reason = " ".join(str(error).replace(str(path), path.name).split())[:200]
         raise ValueError(f"{path} cannot be read ({reason}); copy it again whole, or export it again.") from None

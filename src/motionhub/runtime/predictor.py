@@ -12,7 +12,7 @@ from motionhub.runtime import answers
 from motionhub.runtime import zero_shot as scores
 from motionhub.runtime.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.runtime.bank import ExportedBank, label_vectors
-from motionhub.runtime.graph import INPUTS, ExportedGraph, read_processor
+from motionhub.runtime.graph import INPUTS, ExportedGraph, check_tasks, read_processor
 from motionhub.runtime.skeleton_steps import padded_array
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -44,6 +44,7 @@ class Predictor:
     def __init__(self, folder: str | os.PathLike[str], task: str | None = None, threads: int | None = None) -> None:
         self.folder = Path(folder)
         self.graph = ExportedGraph(self.folder, threads)
+        check_tasks(self.graph)
         self.facts = self.graph.facts
         tasks = self.facts["tasks"]
         if task is not None and task not in tasks:

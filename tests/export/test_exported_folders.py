@@ -1,0 +1,161 @@
+"""Small models exported and run: the folder's pipeline and the predictor answer as the model's own pipeline."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import pipeline
+
+from motionhub import (
+    Predictor,
+    SkeletonProcessor,
+    SkeletonSequence,
+    TMorConfig,
+    TMorForZeroShotActionClassification,
+    UnikConfig,
+    UnikForActionClassification,
+    UnikForActionSegmentation,
+    UnikModel,
+    generate,
+)
+from motionhub.export.folder import export_checkpoint
+from motionhub.towers.text_bank import TextBank
+
+
+pytestmark = pytest.mark.slow  # tracing
+TOWER = {"kind": "sentence-transformers", "name": "no-such-tower", "dim": 4}
+ZERO_SHOT = ["zero-shot-action-classification", "zero-shot-action-segmentation"]
+MODELS: dict[str, tuple[Any, list[str]]] = {
+    "classifier": (UnikForActionClassification, ["action-classification"]),
+    "segmenter": (UnikForActionSegmentation, ["action-segmentation"]),
+    "encoder": (UnikModel, ["skeleton-feature-extraction"]),
+    "zero-shot": (TMorForZeroShotActionClassification, ZERO_SHOT),
+}
+CALLS = [
+    ("classifier", "action-classification", {}),
+    ("segmenter", "action-segmentation", {"return_scores": True, "threshold": 0.2}),
+    ("encoder", "skeleton-feature-extraction", {}),
+    ("encoder", "skeleton-feature-extraction", {"level": "frame", "normalize": False}),
+    ("zero-shot", ZERO_SHOT[0], {"candidate_labels": ["sit down", "wave"]}),
+    ("zero-shot", ZERO_SHOT[0], {"candidate_labels": {"sit": "sit down"}, "none_label": None, "multi_label": True}),
+    ("zero-shot", ZERO_SHOT[1], {"candidate_labels": ["sit", "wave"], "background": ["sit down"]}),
+]
+
+
+def model_of(kind: str) -> Any:
+    torch.manual_seed(0)
+    encoder = UnikConfig(layout="coco-17", num_joints=17, num_people=1, channels=[8, 8], strides=[1, 2], num_labels=3)
+    if kind != "zero-shot":
+        return MODELS[kind][0](encoder).eval()
+    levels = {"rejection_threshold": 0.1, "score_temperature": 0.3, "calibrated_stacking": 0.2, "window_seconds": 1.0}
+    return MODELS[kind][0](TMorConfig(encoder_config=encoder, projection_size=6, text_size=4, **levels)).eval()
+
+
+def processor_of(kind: str) -> SkeletonProcessor:
+    fixed = {"num_frames": 24, "test_sampling": "all" if kind == "segmenter" else "resize"}
+    steps = {"normalization": "centre", "scale": "extent", "fill": "interpolate"}
+    return SkeletonProcessor(layout="coco-17", num_people=1, upright=kind == "zero-shot", **fixed, **steps)
+
+
+def bank() -> TextBank:
+    vectors = torch.nn.functional.normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(0)), dim=-1)
+    return TextBank(["sit down", "wave", "sit"], vectors, TOWER, torch.ones(4) / 2, learned=["wave"])
+
+
+def clips() -> list[SkeletonSequence]:
+    """Of several lengths, one person gone for a while, a tenth of the joints missing."""
+    made = []
+    for seed, frames in enumerate((24, 31, 70, 12)):
+        clip = generate("sit down", seed=seed, num_frames=frames)
+        points = clip.keypoints.copy()
+        points[np.random.default_rng(seed).random(points.shape[:3]) < 0.1] = np.nan
+        points[:, frames // 2 : frames // 2 + 3] = np.nan
+        made.append(clip.replace(keypoints=points))
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    made: dict[str, Path] = {}
+
+    def find(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp("exported") / kind
+            given = {"tasks": MODELS[kind][1], "bank": bank() if kind == "zero-shot" else None, "num_clips": 4}
+            export_checkpoint(model_of(kind), processor_of(kind), made[kind], **given)
+        return made[kind]
+
+    return find
+
+
+def assert_close(found: Any, expected: Any) -> None:
+    if isinstance(expected, dict):
+        assert list(found) == list(expected)
+        found, expected = list(found.values()), list(expected.values())
+    if isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_close(one, other)
+    elif isinstance(expected, float | np.ndarray):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize(("kind", "task", "options"), CALLS, ids=lambda value: value if isinstance(value, str) else "")
+def test_folder_and_predictor_answer_as_the_model(kind, task, options, folder):
+    own = {"text_bank": bank()} if kind == "zero-shot" else {}
+    pipe = pipeline(task, model=model_of(kind), feature_extractor=processor_of(kind), **own)
+    exported, predictor = pipeline(task, model=str(folder(kind))), Predictor(folder(kind), task)
+    for clip in clips():
+        expected = pipe(clip, **options)
+        assert_close(exported(clip, **options), expected)
+        assert_close(predictor(clip, **options), expected)
+
+
+def test_parity_states_what_was_compared(folder):
+    parity = json.loads((folder("classifier") / "parity.json").read_text())
+    assert parity["clips"] == 4 and parity["same_first_answer"] == 1.0
+    assert 0 <= parity["largest_difference"] < 1e-4
+    assert set(parity["milliseconds"]) == {"1 thread", "2 threads"}
+
+
+def test_the_card_has_one_section_edge(folder):
+    path = folder("classifier")
+    export_checkpoint(
+        model_of("classifier"),
+        processor_of("classifier"),
+        path,
+        tasks=["action-classification"],
+        source=path,
+        num_clips=2,
+    )
+    assert (path / "README.md").read_text().count("## Edge\n") == 1
+
+
+def test_a_longer_clip_than_the_graph_takes_names_the_option(folder):
+    graph = Predictor(folder("classifier")).graph
+    with pytest.raises(ValueError, match="at most 1 people and 24 frames.*--frames 25"):
+        graph(np.zeros((1, 1, 25, 17, 2), np.float32))
+
+
+def test_options_and_labels_that_are_not_there(folder):
+    clip = clips()[0]
+    with pytest.raises(ValueError, match="no option 'topk'"):
+        Predictor(folder("classifier"))(clip, topk=1)
+    with pytest.raises(ValueError, match="needs layout, fps and unit"):
+        Predictor(folder("classifier"))(clip.keypoints)
+    with pytest.raises(ValueError, match="has the tasks .'action-classification'., got 'action-segmentation'"):
+        Predictor(folder("classifier"), "action-segmentation")
+    with pytest.raises(ValueError, match="lacks 'juggle'.*--phrases"):
+        Predictor(folder("zero-shot"))(clip, candidate_labels=["juggle"])
+
+
+def test_a_folder_with_files_of_the_user_is_not_overwritten(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="not empty and no exported folder; pass a new folder with -o"):
+        export_checkpoint(model_of("classifier"), processor_of("classifier"), tmp_path)
