@@ -70,9 +70,9 @@ test-towers: towers
 # WEB_CHECKPOINT names another zero-shot checkpoint; WEB_TOWER= leaves out the language model (46 MB), for words beyond the bank.
 WEB_CHECKPOINT ?= hub_configs/tmor-small
 WEB_TOWER ?= --tower
-WEB_PYTHON ?= .venv-towers/bin/python
+WEB_PYTHON ?= $(BIN)/python
 CHROMIUM ?= /usr/bin/chromium
-web: $(if $(filter .venv-towers/bin/python,$(WEB_PYTHON)),towers)
+web: $(if $(filter $(BIN)/python,$(WEB_PYTHON)),$(VENV)/.dev)
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) -m motionhub.cli.main export "$(WEB_CHECKPOINT)" -o build/web_export --num_clips 8
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) web/model_folder.py build/web_export build/web_model \
 		--name "$(notdir $(WEB_CHECKPOINT))" $(WEB_TOWER)
