@@ -28,7 +28,7 @@ TOWERS_HOLDS = { sed -n '/^install_requires/,/^$$/p; /^\[options.extras_require\
 	cat constraints.txt constraints-towers.txt; $(TOWERS_PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; }
 TOWERS_VENV ?= $(TOWERS_CACHE)/towers-$(shell $(TOWERS_HOLDS) | cksum | cut -d' ' -f1)
 
-.PHONY: demo docs fuzz test test-core test-elsewhere test-towers towers check-extras clean-towers wheel test-wheel style quality types bench clean
+.PHONY: demo docs fuzz test test-core test-elsewhere test-towers towers web test-web check-extras clean-towers wheel test-wheel style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
@@ -71,6 +71,30 @@ fuzz: $(VENV)/.dev
 
 test-towers: towers
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 .venv-towers/bin/python -m pytest -m towers --with-towers --strict-skips
+
+# The page for the browser as a static folder, build/web: for GitHub Pages or a Space, and `motionhub web`. It needs node and npm.
+# WEB_CHECKPOINT names another zero-shot checkpoint; WEB_TOWER= leaves out the language model (46 MB), for words beyond the bank.
+WEB_CHECKPOINT ?= hub_configs/tmor-small
+WEB_TOWER ?= --tower
+WEB_PYTHON ?= $(BIN)/python
+CHROMIUM ?= /usr/bin/chromium
+web: $(if $(filter $(BIN)/python,$(WEB_PYTHON)),$(VENV)/.dev)
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) -m motionhub.cli.main export "$(WEB_CHECKPOINT)" -o build/web_export --num_clips 8
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) web/model_folder.py build/web_export build/web_model \
+		--name "$(notdir $(WEB_CHECKPOINT))" $(WEB_TOWER)
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+# The modules of the page in node, then the page in headless Chromium against the pipelines of Python, then its server.
+# With MOTIONHUB_SHARED also a video, and a camera that shows one.
+VIDEOS := $(MOTIONHUB_SHARED)/videos
+test-web: web
+	rm -rf build/web_test && mkdir -p build/web_test
+	cd web && node --test test/processor.test.js test/readers.test.js test/scoring.test.js
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) web/test/reference.py "$(WEB_CHECKPOINT)" build/web_test/reference
+	if test -d "$(VIDEOS)"; then $(WEB_PYTHON) web/test/fake_camera.py "$(VIDEOS)/stgcn_ta_chi.mp4" build/web_test/camera.y4m; fi
+	cd web && PYTHON="$(abspath $(WEB_PYTHON))" CHROMIUM="$(CHROMIUM)" PAGE="$(CURDIR)/build/web" REFERENCE="$(CURDIR)/build/web_test/reference" \
+		CAMERA="$$(ls "$(CURDIR)"/build/web_test/camera.y4m 2>/dev/null)" VIDEO="$(wildcard $(VIDEOS)/p2s_multi_cam01.mp4)" \
+		node --test --test-concurrency=1 test/page.e2e.js
 
 # Made under another name and renamed when whole, so that nobody takes a part of it; of two makers one is kept.
 towers:
@@ -135,4 +159,4 @@ $(VENV)/.dev: setup.cfg constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) .venv-towers demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-towers web/node_modules demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

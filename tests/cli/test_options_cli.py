@@ -52,6 +52,7 @@ OPTIONS = {
     "--output_dir=runs/reproduce",
     "results": "runs! --metric=top1 --latex --classes=3 --output_dir --json",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
+    "web": "folder=build/web --port=8765 --open",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",
     "bundle install": "file! --sha256 --cache_dir",

@@ -37,6 +37,7 @@ from motionhub.cli.search import index, map_, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
 from motionhub.cli.watch import watch
+from motionhub.cli.web import web
 from motionhub.version import __version__
 
 
@@ -50,6 +51,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Papers and runs": (reproduce, results),
     "Search": (index, search, map_),
     "Hub": (card, push, bundle),
+    "In the browser": (web,),
 }
 
 app = Typer(
