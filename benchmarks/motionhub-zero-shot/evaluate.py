@@ -1,7 +1,7 @@
 """Scores predictions for a task of motionhub-zero-shot, and makes those of a model of motionhub.
 
     python evaluate.py score --task sbu --predictions predictions.csv --model owner/name --trained_on "nothing of SBU"
-    python evaluate.py predict --task sbu --data_root sbu_folds1-4.zip --model motionhub/tmor-small --output predictions.csv
+    python evaluate.py predict --task sbu --data_root sbu_folds1-4.zip --model motionhub/tmor-small --output x.csv
 
 `predictions.csv` has the columns clip_id and class, a line for each clip of `lists/TASK.csv`. Scoring needs Python
 alone; it prints the scores, and the entry of `.eval_results` for the model's repository.

@@ -151,9 +151,9 @@ if TYPE_CHECKING:
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.processing.skeleton import with_augmentation as with_augmentation
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
-    from motionhub.runtime.predictor import Predictor as Predictor
     from motionhub.reproduction.runs_compared import comparison_table as comparison_table
     from motionhub.reproduction.runs_compared import find_runs as find_runs
+    from motionhub.runtime.predictor import Predictor as Predictor
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import cut as cut

@@ -296,8 +296,8 @@ def plot_map(
     axes = panels[0, 0]
     for place, name in zip(points, names, strict=False):
         axes.annotate(name, place, (4, 2), textcoords="offset points", fontsize=7, color=_GREY)
-    shown = [name for name, _ in Counter(label for label in labels if label).most_common(len(_SERIES))]
-    for label, colour in [("", _GREY), *zip(shown, _SERIES, strict=False)]:
+    shown = [name for name, _ in Counter(label for label in labels if label).most_common(len(SERIES))]
+    for label, colour in [("", _GREY), *zip(shown, SERIES, strict=False)]:
         chosen = np.array([each == label if label else each not in shown for each in labels])
         if chosen.any():
             axes.scatter(*points[chosen].T, s=18, color=colour, alpha=0.75, label=label or "other", lw=0)
@@ -361,11 +361,11 @@ def plot_alarm_curve(
     axes = panels[0, 0]
     ordered = sorted(curve, key=lambda point: point["threshold"])
     false, recall = ([point[name] for point in ordered] for name in ("false_alarms_per_hour", "recall"))
-    axes.plot(false, recall, color=_SERIES[0], marker="o", markersize=3, linewidth=1.2)
+    axes.plot(false, recall, color=SERIES[0], marker="o", markersize=3, linewidth=1.2)
     for index, (name, point) in enumerate(points.items()):
         text = f"{name}: > {point['threshold']:.3g}, recall {point['recall']:.0%}"
         where = (point["false_alarms_per_hour"], point["recall"])
-        axes.plot(*where, "o", color=_SERIES[(index + 1) % len(_SERIES)], markersize=9, label=text, zorder=3)
+        axes.plot(*where, "o", color=SERIES[(index + 1) % len(SERIES)], markersize=9, label=text, zorder=3)
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(left=-0.05)
     axes.set_ylim(-0.02, 1.02)
