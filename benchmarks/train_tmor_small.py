@@ -113,7 +113,8 @@ def main(argv: list[str]) -> None:
         pipe.model.config.update({name: getattr(levels, name) for name in LEVELS})
     else:
         calibrate(pipe, {name: held_out[name] for name in held_out if name in held or not chosen.hold})
-    save(pipe, Path(chosen.output_dir) if chosen.checkpoint else folder, held_out, chosen.hold)
+    how = "--open" if chosen.open else " ".join(["--hold", *chosen.hold] if chosen.hold else [])
+    save(pipe, Path(chosen.output_dir) if chosen.checkpoint else folder, held_out, held, how)
 
 
 def calibrate(pipe: Any, held_out: dict[str, HeldOut]) -> None:
@@ -140,11 +141,10 @@ def synthetic_recordings(count: int, *, seed: int = 5) -> Iterator[tuple[Skeleto
         yield compose(actions, seed=1000 + number, pause=1.0, speed=speed)
 
 
-def save(pipe: Any, folder: Path, held_out: dict[str, HeldOut], hold: Sequence[str]) -> None:
+def save(pipe: Any, folder: Path, held_out: dict[str, HeldOut], held: set[str], how: str) -> None:
     """The checkpoint, with the table of its card."""
     pipe.save_pretrained(folder)
-    command = " ".join(["python benchmarks/train_tmor_small.py --data FOLDER", *(["--hold", *hold] if hold else [])])
-    results = measured(pipe, held_out, command, hold)
+    results = measured(pipe, held_out, f"python benchmarks/train_tmor_small.py --data FOLDER {how}".strip(), held)
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print("\n".join(f"{each['benchmark']}: {each['metric']} {each['value']}" for each in results))
 
@@ -270,7 +270,7 @@ def bank_of(phrases: Sequence[Sequence[str]], tower: TextTower) -> TextBank:
     return bank
 
 
-def measured(pipe: Any, held_out: dict[str, HeldOut], command: str, hold: Sequence[str]) -> list[dict[str, Any]]:
+def measured(pipe: Any, held_out: dict[str, HeldOut], command: str, held: set[str]) -> list[dict[str, Any]]:
     """As the card's results: by the names of each dataset."""
     results = []
     for name, (clips, labels, names) in held_out.items():
@@ -288,7 +288,7 @@ def measured(pipe: Any, held_out: dict[str, HeldOut], command: str, hold: Sequen
             '"none of these" first': np.mean(likely.argmax(1) == len(names)),
             "expected calibration error": calibration_error(likely.max(1), likely.argmax(1) == truth),
         }
-        split = "trained on none of it" if name in hold else SPLITS[name]
+        split = "trained on none of it" if name in held else SPLITS[name]
         benchmark = f"{name} by names ({len(names)} classes), {split}"
         for metric, value in numbers.items():
             results.append({"benchmark": benchmark, "metric": metric, "value": round(100 * float(value), 1),

@@ -51,10 +51,10 @@ def evaluate(
     if task == "alarm":
         from motionhub.cli.alarms import evaluate_alarm
 
-        data = {"dataset": dataset, "data_root": data_root, "protocol": protocol, "eval_split": eval_split}
+        days = {"dataset": dataset, "data_root": data_root, "protocol": protocol, "eval_split": eval_split}
         asked: dict[str, Any] = {"labels": labels, "background": background, "alarm": alarm, "positive": positive}
         asked |= {"hours": hours, "falls_per_hour": falls_per_hour, "seed": seed, "stride": stride}
-        evaluate_alarm(model, data, most_false=false_alarms, output_dir=output_dir, **asked)
+        evaluate_alarm(model, days, most_false=false_alarms, output_dir=output_dir, **asked)
         return
     if alarm is not None or labels is not None:
         raise ValueError("--labels and --alarm are for --task alarm; add it.")

@@ -49,7 +49,11 @@ def export(
     if family is None:
         raise ValueError(f"{checkpoint} is no motionhub checkpoint ({config.model_type}).")
     wanted = (config.architectures or [""])[0]
-    heads = [each for each, model in family.models.items() if model.__name__ == wanted and model is not WrongTask]
+    heads = [
+        each
+        for each, model in family.models.items()
+        if model.__name__ == wanted and model.__name__ != WrongTask.__name__
+    ]
     if not heads:
         raise ValueError(f"{checkpoint} has the architecture {wanted!r}, which has no pipeline to export.")
     tasks = [task for task in tasks_of(family) if PIPELINES[task][1] is heads[-1]]

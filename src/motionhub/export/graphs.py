@@ -66,7 +66,7 @@ def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return AutoHfExporter.from_config(config).export(model, inputs, config=config)
+            return AutoHfExporter.from_config(config).export(model, dict(inputs), config=config)
     except (RuntimeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:240]
         raise ValueError(f"{type(model).__name__} cannot be exported to {to}: {reason}") from error

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def milliseconds(model: Any, folder: Path, sample: dict[str, Any]) -> dict[str, 
                 with torch.inference_mode():
                     model(**tensors)
 
-            runs: dict[str, Callable[[], Any]] = {"torch": eager, "onnxruntime": lambda graph=graph: graph(**arrays)}
+            runs: dict[str, Callable[[], Any]] = {"torch": eager, "onnxruntime": partial(graph, **arrays)}
             best = dict.fromkeys(runs, float("inf"))
             for _ in range(REPEATS):
                 for name, run in runs.items():

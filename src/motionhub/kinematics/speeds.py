@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal import savgol_filter
 
-from motionhub.skeletons.checks import runs
+from motionhub.skeletons.findings import runs
 
 
 def rates(values: np.ndarray, fps: float, seconds: float = 0.1) -> np.ndarray:

@@ -207,9 +207,10 @@ class LiveEvents:
             return []
         self._totals.frames += 1
         events = self._leave()
+        numbers: Any = ids
         if ids is None:
-            ids = self._tracker(points, self._slot) if len(points) else ()
-        for place, number in zip(points, ids, strict=True):
+            numbers = self._tracker(points, self._slot) if len(points) else ()
+        for place, number in zip(points, numbers, strict=True):
             if np.isfinite(place).all(axis=-1).any():
                 events += self._see(self._key(int(number)), int(number), place)
         if self._now - self._stepped >= self.hop - 0.5 / self.fps:

@@ -56,7 +56,7 @@ class Track:
         length = min(len(self._slots), slot - self.first_slot + 1)
         wanted = np.arange(slot - length + 1, slot + 1)
         places = wanted % len(self._slots)
-        own = self._slots[places] == wanted
+        own = np.atleast_1d(self._slots[places] == wanted)
         points = np.where(own[:, None, None], self._points[places], np.float32(np.nan))
         arrived = received[-length:] | own
         seen = ~np.isnan(points).any(axis=-1)

@@ -130,7 +130,7 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
     def _steps(self, clip: Clip, index: int) -> np.ndarray:
         """The source frame of each vector of a sample: vector k stands at its frame `k * frame_stride`."""
         sample = clip.samples[index]
-        real = np.asarray(sample["attention_mask"]).any(axis=0)
+        real = np.atleast_1d(np.asarray(sample["attention_mask"]).any(axis=0))
         frames = np.asarray(sample["frames"], dtype=np.float64).reshape(len(real), -1)[:, 0]
         return frames[: np.flatnonzero(real)[-1] + 1 : self.model.config.frame_stride]
 

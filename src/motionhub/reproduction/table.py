@@ -181,7 +181,8 @@ def load_table(path: Path, variant: str = "") -> Table:
     cells = tuple(_cells(path, rows, columns, recipes, published if not variant else {}))
     orderings = chosen.get("orderings", content["orderings"])
     names = tuple(columns) if variant or not published else tuple(next(iter(published.values())))
-    facts = {**content, **{name: chosen[name] for name in ("unit", "digits", "lower_is_better") if name in chosen}}
+    facts: dict[str, Any] = dict(content)
+    facts |= {name: chosen[name] for name in ("unit", "digits", "lower_is_better") if name in chosen}
     return Table(
         id=path.stem,
         **{name: facts[name] for name in ("paper", "place", "title", "claim", "unit", "digits", "lower_is_better")},

@@ -132,7 +132,7 @@ def _drawn_planes(
         *(flat[height * width + k * quarter :][:quarter].reshape(height // 2, -1) for k in (0, 1)),
     )
     draw = _Planes([part.copy() for part in parts])
-    scaled = sequence.keypoints[:, frame : frame + 1] * np.float32(scale)
+    scaled = sequence.keypoints[:, frame : frame + 1] * np.asarray(scale, np.float32)
     moved = sequence.replace(keypoints=scaled, confidence=None, image_size=None)
     for person in range(sequence.num_people):
         box = None if boxes is None else boxes[person, frame] * np.tile(scale, 2)

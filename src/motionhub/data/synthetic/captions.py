@@ -138,8 +138,10 @@ def synthetic_clips(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[Ca
         for take in range(clips_per_motion):
             chance = np.random.default_rng([seed, number, take])
             speed, style = float(chance.uniform(0.7, 1.5)), float(chance.uniform(0.75, 1.2))
-            look = {"speed": speed, "style": style, "variety": float(chance.uniform(0.5, 3.5))}
-            sequence = generate(motion.motion, seed=chance, left_handed=motion.mirror, **look)
+            variety = float(chance.uniform(0.5, 3.5))
+            sequence = generate(
+                motion.motion, seed=chance, left_handed=motion.mirror, speed=speed, style=style, variety=variety
+            )
             name = f"synthetic_{seed}_{number:03d}_{take:02d}"
             yield CaptionedClip(sequence, motion.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
 

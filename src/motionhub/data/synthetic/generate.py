@@ -198,7 +198,8 @@ def compose_motions(
         _check(speed=speed, fps=fps, pause=pause)
     generator = np.random.default_rng(seed)
     body = body or Body.random(generator)
-    gap, parts, spans = max(1, round(pause * fps)), [], []
+    gap, parts = max(1, round(pause * fps)), []
+    spans: list[tuple[int, int]] = []
     for motion, speed in motions:
         times = np.arange(max(1, round(motion.duration * fps / speed))) / fps
         parts.append(_sampled(varied(motion, style, generator), times, speed))
