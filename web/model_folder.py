@@ -98,7 +98,7 @@ def example() -> motionhub.SkeletonSequence:
 
 def scoring() -> dict[str, Any]:
     """The constants of the pipelines."""
-    rule = zero_shot.decoding_rule({}, multi_label=False)
+    rule = zero_shot.decoding_rule({}, level=0.0)
     return {
         "views": list(zero_shot.VIEWS),
         "whole": zero_shot.WHOLE,

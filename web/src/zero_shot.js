@@ -131,6 +131,12 @@ function coverageOf(samples) {
   return shares.reduce((sum, share) => sum + share, 0) / Math.max(shares.length, 1);
 }
 
+/** The probabilities of one window, with 0 for labels that by themselves are "none of these". */
+function supported(likely, similarities, level) {
+  if (level === null) return likely;
+  return likely.map((value, label) => (label < similarities.length && similarities[label] < level ? 0 : value));
+}
+
 export class ZeroShot {
   /**
    * `facts`: `{processor, scoring, config, target}`; `embed`: samples -> embeddings; `similarities`: motions and text
@@ -196,13 +202,15 @@ export class ZeroShot {
   async segment(people, candidates, none, fps) {
     const { config, scoring } = this.facts;
     const level = none ? (config.window_rejection_threshold ?? config.rejection_threshold ?? null) : null;
+    // Without "none of these" every frame has a label.
+    const rule = level === null ? { ...scoring.rule, threshold: 0, low_threshold: 0 } : scoring.rule;
     const rows = [];
     for (const person of people) {
       const table = await this.similarities(person.windows.embeds, candidates.vectors);
-      const likely = table.map((row) => probabilities(row, candidates, config, level));
+      const likely = table.map((row) => supported(probabilities(row, candidates, config, level), row, level));
       const { frames, begin } = overFrames(likely, person.windows.spans);
       const times = Array.from({ length: frames.length + 1 }, (_, at) => (begin + at) / fps);
-      for (const { label, start, end, score } of decodeExclusive(frames, times, scoring.rule)) {
+      for (const { label, start, end, score } of decodeExclusive(frames, times, rule)) {
         if (label >= candidates.labels.length) continue; // none of these
         rows.push({
           track_id: person.track,
