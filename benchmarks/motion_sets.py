@@ -27,7 +27,7 @@ LICENCES = {
     "kinder_gator": "research",
     "msr_daily3d": "research",
 }
-# Longer clips show many actions, of which the label names one; these are told from the whole clip.
+# Longer clips show many actions, of which the label names one; these go on through the clip.
 LONGEST = 450
 GOES_ON = ("walk", "run", "jog", "danc", "march", "swim", "salsa")
 

@@ -146,9 +146,9 @@ def _in_shell_words(text: str) -> str:
     call = re.compile(r'call motionhub\.read\("[^"]*", (\w+)=("?)([^")]+)\2\)( with the true (?:value|one))?\.?')
     if not (found := call.search(text)):
         return text
-    told = re.search(r" In a shell: --(\w+)\.$", text)  # some commands have another name for it
-    option = told[1] if told else found[1]
-    plain = text[: told.start()] if told else text
+    flag = re.search(r" In a shell: --(\w+)\.$", text)  # some commands have another name for it
+    option = flag[1] if flag else found[1]
+    plain = text[: flag.start()] if flag else text
     return call.sub(f"give --{option} {found[3]}, or the true value.", plain)
 
 

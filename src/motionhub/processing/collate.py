@@ -29,7 +29,7 @@ def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]
 
     Examples:
         >>> rows = motionhub.generate_dataset(num_clips=2, seed=0, layout="coco-17")
-        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", num_dims=3, num_people=1)
+        >>> processor = motionhub.SkeletonProcessor(layout="coco-17", normalization="centre", num_people=1)
         >>> clips = motionhub.ClipDataset(rows, processor, training=False)
         >>> sorted(motionhub.collate_skeletons([clips[0], clips[1]]))
         ['attention_mask', 'joint_mask', 'keypoints', 'labels']

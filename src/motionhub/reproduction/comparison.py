@@ -45,7 +45,7 @@ class PairedTest:
         p_value: of a two-sided paired t-test; None with one seed, or where all differences are equal.
         seeds: number of common seeds.
         seeds_needed: for a difference of this mean and spread to be found at 5 % in four of five repetitions; None
-            where it cannot be told (one seed), or where more than 1,000 would be needed.
+            where it is not known (one seed), or where more than 1,000 would be needed.
     """
 
     mean: float
@@ -178,8 +178,8 @@ def said_error(test: PairedTest, digits: int = 1) -> str:
     """` (standard error 1.2, 5 seeds would tell)`; nothing of one seed."""
     if test.standard_error is None:
         return ""
-    told = "more than 1,000 seeds" if test.seeds_needed is None else f"{test.seeds_needed} seeds"
-    return f" (standard error {test.standard_error:.{digits}f}, {told} would tell)"
+    needed = "more than 1,000 seeds" if test.seeds_needed is None else f"{test.seeds_needed} seeds"
+    return f" (standard error {test.standard_error:.{digits}f}, {needed} would tell)"
 
 
 def gate_lines(results: Results, gates: Iterable[Gate]) -> list[str]:

@@ -86,7 +86,7 @@ def find_runs(given: Sequence[str]) -> dict[str, list[Run]]:
         >>> for seed in (0, 1):
         ...     path = motionhub.save_report(f"runs/mine/seed-{seed}", {"top1": 0.8 + 0.02 * seed})
         >>> runs = motionhub.find_runs(["runs/mine"])
-        >>> [(run.seed, run.metric("top1")) for run in runs["mine"]]
+        >>> [(run.seed, round(run.metric("top1"), 2)) for run in runs["mine"]]
         [(0, 0.8), (1, 0.82)]
     """
     found: dict[str, list[Run]] = {}

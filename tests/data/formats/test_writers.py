@@ -61,7 +61,7 @@ def test_csv_reads_back_as_the_same_numbers(tmp_path, scored):
         random = np.random.default_rng(1).random(clip.keypoints.shape[:3], np.float32)
         clip = clip.replace(confidence=np.where(clip.joint_mask, random, 0))
     path = write(clip, tmp_path / "clip.csv")
-    assert path.read_text().startswith("frame,time,person,unit,layout,fps,mid_hip_x,mid_hip_y,mid_hip_z,")
+    assert path.read_text().startswith("frame,time,person,unit,layout,fps,up,mid_hip_x,mid_hip_y,mid_hip_z,")
     assert_same_sequence(motionhub.read(path)[0], clip.replace(up="y"))  # they stand along y
 
 

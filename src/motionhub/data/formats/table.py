@@ -120,6 +120,8 @@ def _header(lines: Sequence[str]) -> tuple[int, list[str], float | None]:
             return row + 1, names, rate
         if plain:
             names, below = _cells(line), _cells(lines[row + 1]) if row + 1 < len(lines) else []
+            if max(len(names), len(below)) > _MOST_COLUMNS:  # read says so
+                return row + 1, names, rate
             axes = [cell.lower() for cell in below if cell]
             if columns_of(names) is None and {"x", "y"} <= {*axes} and columns_of(joined := _joined(names, below)):
                 return row + 2, joined, rate
