@@ -1,5 +1,6 @@
 """Every family of skeletons as an ONNX graph with any batch, compared with the model; needs the exporters."""
 
+import os
 import warnings
 
 import numpy as np
@@ -19,7 +20,13 @@ NOT_EXPORTED = {
     "ViaModel": "it continues every clip to the length of the longest",
     "ViaForActionClassification": "it continues every clip to the length of the longest",
     "ViaForMotionRetargeting": "it continues every clip to the length of the longest",
+    "AgcnModel": "its part `graph` has the name of a part of every traced module; its heads can be exported",
+    "StGcnModel": "its part `graph` has the name of a part of every traced module; its heads can be exported",
+    "CvMimModel": "ONNX Runtime does not load the graph; its classifier can be exported",
 }
+# A graph takes about ten seconds: these in every run, all of them with MOTIONHUB_EVERY_GRAPH=1.
+ALWAYS = {"UnikForActionSegmentation", "AgcnForActionClassification", "TcnModel", "TMorModel", "LacModel"}
+CHOSEN = [each for each in SKELETON_MODELS if each[1].__name__ in ALWAYS or os.environ.get("MOTIONHUB_EVERY_GRAPH")]
 
 
 def inputs_of(config, frames: int, batch: int) -> dict[str, torch.Tensor]:
@@ -34,15 +41,14 @@ def inputs_of(config, frames: int, batch: int) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 @pytest.mark.towers("timm")  # the environment that has onnxscript
-@pytest.mark.parametrize(
-    ("family", "model_class"), SKELETON_MODELS, ids=lambda value: getattr(value, "__name__", "of")
-)
+@pytest.mark.parametrize(("family", "model_class"), CHOSEN, ids=lambda value: getattr(value, "__name__", "of"))
 def test_every_family_is_a_graph_that_answers_as_the_model(family, model_class, tmp_path):
     model = make(family, model_class).eval()
     frames = family.clip[1]
     if model_class.__name__ in NOT_EXPORTED:
-        with pytest.raises(ValueError, match=f"{model_class.__name__} cannot be exported to onnx"):
-            exported(model, sample_inputs(model.config, frames), "onnx")
+        with pytest.raises(ValueError, match=f"{model_class.__name__} cannot be exported to onnx|cannot be read"):
+            save_graph(exported(model, sample_inputs(model.config, frames), "onnx"), tmp_path)
+            open_session(tmp_path / "model.onnx", threads=1)
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -59,7 +59,7 @@ class Track:
         own = np.atleast_1d(self._slots[places] == wanted)
         points = np.where(own[:, None, None], self._points[places], np.float32(np.nan))
         arrived = received[-length:] | own
-        seen = ~np.isnan(points).any(axis=-1)
+        seen = np.asarray(~np.isnan(points).any(axis=-1))
         coverage = float(seen[arrived].mean()) if arrived.any() else 0.0
         return _filled(points, arrived), coverage
 
