@@ -39,7 +39,7 @@ CALLS = [
     ("classifier", "action-classification", {}),
     ("segmenter", "action-segmentation", {"return_scores": True, "threshold": 0.2}),
     ("encoder", "skeleton-feature-extraction", {}),
-    ("encoder", "skeleton-feature-extraction", {"level": "frame", "normalize": False}),
+    ("encoder", "skeleton-feature-extraction", {"level": "step", "normalize": False}),
     ("zero-shot", ZERO_SHOT[0], {"candidate_labels": ["sit down", "wave"]}),
     ("zero-shot", ZERO_SHOT[0], {"candidate_labels": {"sit": "sit down"}, "none_label": None, "multi_label": True}),
     ("zero-shot", ZERO_SHOT[1], {"candidate_labels": ["sit", "wave"], "background": ["sit down"]}),

@@ -78,7 +78,7 @@ class Predictor:
             per_person: as in the pipelines.
             options: of the task: `top_k`; `candidate_labels`, `hypothesis_template`, `multi_label`, `none_label`,
                 `window`, `views`, `hop`, `background`; `threshold` and the other rules of intervals, `return_scores`;
-                `level` ("sequence" or "frame") and `normalize`.
+                `level` ("sequence" or "step") and `normalize`.
 
         Raises:
             ValueError: an array without layout, fps or unit; another layout; a label that the bank lacks.
@@ -159,8 +159,8 @@ class Predictor:
     def _skeleton_feature_extraction(
         self, clip: SkeletonSequence, people: Any, level: str = "sequence", normalize: bool = True
     ) -> np.ndarray:
-        if level not in ("sequence", "frame"):
-            raise ValueError(f"level must be 'sequence' or 'frame' here, got {level!r}.")
+        if level not in ("sequence", "step"):
+            raise ValueError(f"level must be 'sequence' or 'step' here, got {level!r}.")
         found: dict[int, np.ndarray] = {}
         for row, part in people:
             sample = self.processor.arrays_of(part)
