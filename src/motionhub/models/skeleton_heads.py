@@ -8,7 +8,6 @@ from transformers.utils import can_return_tuple
 
 from motionhub.models.motion_model import HeadOutput
 from motionhub.models.skeleton_encoder import (
-    SkeletonEncoder,
     SkeletonEncoderConfig,
     SkeletonEncoderOutput,
     SkeletonPreTrainedModel,
@@ -21,7 +20,7 @@ from motionhub.runtime.answers import window_starts
 class JointHead(SkeletonPreTrainedModel):
     """The encoder, dropout, one linear layer; a head states which part of the encoder's output the layer takes."""
 
-    encoder_class: type[SkeletonEncoder]
+    encoder_class: type[SkeletonPreTrainedModel]
 
     def __init__(self, config: SkeletonEncoderConfig) -> None:
         super().__init__(config)
