@@ -17,7 +17,7 @@ PUBLIC = sorted(
     if inspect.isfunction(getattr(motionhub, name)) or inspect.isclass(getattr(motionhub, name))
 )
 DRAWN = {"animate", "animate_side_by_side", "draw_frame", "draw_layout", "plot_attention", "plot_dependencies"}
-DRAWN |= {"plot_ribbon", "skeleton_strip"}
+DRAWN |= {"plot_alarm_curve", "plot_ribbon", "skeleton_strip"}
 OF_VIDEOS = {"open_video", "VideoDataset", "VideoSegments"}  # of a drawn one
 OF_TORCHVISION = {"LcrNetModel", "LcrNetStudent", "VideoBackboneModel"}
 # Their examples are shown and not run.
