@@ -120,7 +120,8 @@ test("ten recordings have the labels and scores of Python", async () => {
 test("the downloads are those of write_intervals", async () => {
   const page = await opened();
   await ready(page);
-  const answer = answers.find((each) => each.segmentation.length > 3);
+  const [answer] = answers.toSorted((one, other) => other.segmentation.length - one.segmentation.length);
+  assert.ok(answer.segmentation.length > 0);
   await useLabels(page, answer.labels);
   assert.equal(await read(page, answer.file, answer.given), "");
   for (const kind of ["csv", "srt"]) {
