@@ -17,7 +17,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Two test processes; the tests of one file stay together, they share what they prepare.
 WORKERS ?= 2
 PYTEST = $(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-CORE_FOLDERS := $(addprefix tests/,cli examples hub intervals models pipelines poses processing skeletons visualization)
+CORE_FOLDERS := $(addprefix tests/,cli intervals pipelines poses processing skeletons visualization)
 
 # The environment of every extra (and of what exports models), as `pip install "motionhub[all]"` gives it: 7.5 GB, three minutes.
 # The `towers` among them need another torch (constraints-towers.txt). It lies in the user's cache, in a folder named by a checksum
@@ -48,7 +48,7 @@ ELSEWHERE := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 TZ=Asia/Kathma
 	OMP_NUM_THREADS=2 MKL_NUM_THREADS=2 HF_HUB_OFFLINE=1 PYTHONPATH=tests
 test-elsewhere: $(VENV)/.dev
 	folder="$$(mktemp -d)/folder of ours" && mkdir "$$folder" && env $(ELSEWHERE) TMPDIR="$$folder" $(BIN)/python -m pytest \
-		-n $(WORKERS) --dist loadfile -p other_machine -p no:cacheprovider $(addprefix tests/,models nn training processing)
+		-n $(WORKERS) --dist loadfile -m "not slow" -p other_machine -p no:cacheprovider $(addprefix tests/,models nn training processing)
 
 # The sdist, and of it the wheel, as a package index gets them.
 wheel: $(VENV)/.dev

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,34 @@ def load_script(place: str) -> ModuleType:
         patch.syspath_prepend(path.parent)
         spec.loader.exec_module(module)
     return module
+
+
+# Runs each part in a fork of the process that has done the imports, so that no part sees what another one loaded.
+FORKS = """
+import os, sys, traceback
+import accelerate, numpy, pandas, sklearn.metrics, torch._dynamo  # what takes long, and knows nothing of either library
+{imports}
+for part in {parts!r}:
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        try:
+            exec(part, {{**globals()}})
+        except BaseException:
+            print(traceback.format_exc(limit=0).strip().splitlines()[-1])
+        print("=" * 70, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def printed_first(imports: str, parts: list[str], **how: Any) -> list[list[str]]:
+    """What each part prints, line by line, when it is the first after `imports` in a process of its own."""
+    run = subprocess.run(
+        [sys.executable, "-c", FORKS.format(imports=imports, parts=parts)],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL, **how,
+    )  # fmt: skip
+    return [part.strip().splitlines() for part in run.stdout.split("=" * 70 + "\n")[:-1]]
 
 
 def run_cli(*argv: object) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import printed_first
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor
 from transformers.pipelines import PIPELINE_REGISTRY
 
@@ -126,12 +127,8 @@ def test_plain_transformers_finds_the_model_in_a_fresh_process(folder):
     assert run.stdout.strip() == "ActionClassificationPipeline"
 
 
-def names_printed(code: str) -> list[str]:
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
-    )
-    # transformers asks on standard output whether to trust a repository's code before AutoProcessor tries our class
-    return run.stdout.splitlines()[-1].removeprefix("Do you wish to run the custom code? [y/N] ").split()
+# transformers asks on standard output whether to trust a repository's code before AutoProcessor tries our class.
+TRUST = "Do you wish to run the custom code? [y/N] "
 
 
 # Each in a process of its own: what one looks up first must be enough to find it.
@@ -164,22 +161,22 @@ FIRST_LOOKS = {
 }
 
 
-@pytest.mark.parametrize("order", ["import motionhub; {look}", "import transformers.pipelines, motionhub; {look}"])
-@pytest.mark.parametrize("name", FIRST_LOOKS)
-def test_whatever_is_looked_for_first_is_found(folder, name, order):
-    look, expected = FIRST_LOOKS[name]
-    assert names_printed(order.format(look=look.format(folder=repr(str(folder))))) == [expected]
+@pytest.mark.parametrize("imports", ["import motionhub", "import transformers.pipelines, motionhub"])
+def test_whatever_is_looked_for_first_is_found(folder, imports):
+    looks = [look.format(folder=repr(str(folder))) for look, _ in FIRST_LOOKS.values()]
+    printed = [lines[-1].removeprefix(TRUST) for lines in printed_first(imports, looks)]
+    assert dict(zip(FIRST_LOOKS, printed, strict=True)) == {name: found for name, (_, found) in FIRST_LOOKS.items()}
 
 
 def test_models_of_others_are_found_without_importing_ours():
-    code = (
-        "import sys, motionhub; from transformers import AutoConfig; "
+    look = (
+        "from transformers import AutoConfig; "
         "print(type(AutoConfig.for_model('bert')).__name__, 'motionhub.auto' in sys.modules)"
     )
-    assert names_printed(code) == ["BertConfig", "False"]
+    assert printed_first("import motionhub", [look]) == [["BertConfig False"]]
 
 
 def test_a_processor_without_a_config_beside_it_is_found_first(folder, tmp_path):
     (tmp_path / "preprocessor_config.json").write_bytes((folder / "preprocessor_config.json").read_bytes())
-    code = "import motionhub; from transformers import AutoFeatureExtractor as A; "
-    assert names_printed(f"{code} print(type(A.from_pretrained({str(tmp_path)!r})).__name__)") == ["SkeletonProcessor"]
+    look = "from transformers import AutoFeatureExtractor as A; print(type(A.from_pretrained('.')).__name__)"
+    assert printed_first("import motionhub", [look], cwd=tmp_path)[0][-1].removeprefix(TRUST) == "SkeletonProcessor"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import transformers.utils.hub
-from helpers import read_json, write_json
+from helpers import printed_first, read_json, write_json
 from huggingface_hub import HfApi
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline
 
@@ -259,19 +259,14 @@ FIRST_LOOKUPS = [
 ]
 
 
-@pytest.mark.parametrize("imports", ["import motionhub, transformers", "import transformers, motionhub"])
-@pytest.mark.parametrize("lookup", FIRST_LOOKUPS)
-def test_a_packaged_id_is_found_by_whatever_looks_for_it_first_in_a_new_process(tmp_path, imports, lookup):
-    name = re.split(r"[.(]", lookup)[0]
-    code = f"{imports}, socket\nsocket.socket.connect = None  # whoever calls it fails\n"
-    code += "" if name == "motionhub" else f"from transformers import {name}\n"
+@pytest.mark.parametrize("imports", ["import motionhub, transformers", "import transformers.pipelines, motionhub"])
+def test_a_packaged_id_is_found_by_whatever_looks_for_it_first_in_a_new_process(tmp_path, imports):
+    looks = []
+    for lookup in FIRST_LOOKUPS:
+        name = re.split(r"[.(]", lookup)[0]
+        named = "" if name == "motionhub" else f"from transformers import {name}; "
+        looks.append(f"{named}{lookup}; print('found')")
+    no_network = "import socket; socket.socket.connect = None  # whoever calls it fails"
     environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
-    done = subprocess.run(
-        [sys.executable, "-c", code + lookup],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-800:]
+    printed = printed_first(f"{imports}\n{no_network}", looks, env=environment, cwd=tmp_path)
+    assert [lines[-1] for lines in printed] == ["found"] * len(looks), printed
