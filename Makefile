@@ -126,7 +126,7 @@ clean-towers:
 
 # Every block of every page is run and what it prints compared; then the site is built, where a broken link is an error.
 docs: $(VENV)/.dev
-	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python docs/run_pages.py
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python docs/run_pages.py --jobs $(WORKERS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site
 
 style: $(VENV)/.dev

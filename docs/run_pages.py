@@ -23,7 +23,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +156,8 @@ def check(page: Path) -> list[str]:
     return wrong
 
 
-def write(page: Path) -> None:
-    """Run a page, and keep what it prints and draws."""
+def write(page: Path) -> list[str]:
+    """Run a page, and keep what it prints and draws; nothing is wrong with it then."""
     with tempfile.TemporaryDirectory() as name:
         blocks = run_page(page, Path(name))
         for kept, written in images(page, Path(name)):
@@ -166,22 +168,30 @@ def write(page: Path) -> None:
         if block.shown is not None and list(differences(block)):
             text = f"{text[: block.end_of_code]}\n```text\n{block.printed}```\n{text[block.end :]}"
     page.write_text(text, encoding="utf-8")
+    return []
+
+
+def outcome(page: Path, write_into: bool) -> str | None:
+    """What is to be said of a page that is as it says: None; otherwise why not."""
+    try:
+        wrong = write(page) if write_into else check(page)
+    except MissingData as error:
+        return f"not run: {error}"
+    return "; ".join(wrong) if wrong else None
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pages", nargs="*", type=Path, help="Markdown files; all when left out")
     parser.add_argument("--write", action="store_true", help="write outputs and images into the pages")
+    parser.add_argument("--jobs", type=int, default=1, help="pages run at a time")
     arguments = parser.parse_args()
     failed = False
-    for page in [path.resolve() for path in arguments.pages] or pages():
-        try:
-            wrong = write(page) if arguments.write else check(page)
-        except MissingData as error:
-            print(f"{page.relative_to(ROOT)}: not run: {error}")
-            continue
-        failed |= bool(wrong)
-        print(f"{page.relative_to(ROOT)}: {'; '.join(wrong) if wrong else 'ok'}", flush=True)
+    chosen = [path.resolve() for path in arguments.pages] or pages()
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for page, said in zip(chosen, pool.map(outcome, chosen, repeat(arguments.write)), strict=True):
+            failed |= said is not None and not said.startswith("not run: ")
+            print(f"{page.relative_to(ROOT)}: {said or 'ok'}", flush=True)
     return int(failed)
 
 

@@ -31,12 +31,6 @@ def commands(program: str, page: Path) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith(program + " ")]
 
 
-@pytest.mark.slow
-def test_the_readme_prints_what_it_shows(shared):
-    shared("videos/lia_taichi1.mp4")
-    assert run_pages.check(ROOT / "README.md") == []
-
-
 def test_a_page_that_shows_something_else_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(run_pages, "ROOT", tmp_path)
     for name in ("examples", "conversion"):
