@@ -38,7 +38,7 @@ def load_script(place: str) -> ModuleType:
 # Runs each part in a fork of the process that has done the imports, so that no part sees what another one loaded.
 FORKS = """
 import os, sys, traceback
-import accelerate, numpy, pandas, sklearn.metrics, torch._dynamo  # what takes long, and knows nothing of either library
+import accelerate, numpy, pandas, sklearn.metrics, torch._dynamo  # what takes long and knows neither library
 {imports}
 for part in {parts!r}:
     sys.stdout.flush()

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from motionhub.hub.card import read_card_facts, render_model_card, write_model_card
+from motionhub.hub.card import check_facts, read_card_facts, render_model_card, write_model_card
 from motionhub.papers import PAPERS
 
 
@@ -60,6 +60,12 @@ def test_no_card_without_licence_or_provenance(path):
 def test_unknown_facts_are_refused_by_name():
     with pytest.raises(ValueError, match="licnce"):
         render({**FACTS, "licnce": "MIT"})
+
+
+@pytest.mark.parametrize("file", ["../curve.png", "/tmp/curve.png", "curve.svg", None])
+def test_a_picture_is_a_png_beside_the_card(file):
+    with pytest.raises(ValueError, match="a PNG beside it"):
+        check_facts({**FACTS, "pictures": [{"file": file, "caption": "A curve."}]})
 
 
 def test_gap_is_measured_minus_paper():

@@ -221,6 +221,29 @@ def test_a_card_that_says_there_are_no_weights_does_not_publish_weights(hub, fol
         push(folder, MODEL, card={**FACTS, "weights": {"status": "not included", "provenance": "x", "command": "y"}})
 
 
+def test_a_zero_shot_model_arrives_with_its_phrases_and_its_provenance(hub):
+    source = SMALL.with_name("tmor-open")
+    push(source, "tester/tmor-open")
+    clip, words = motionhub.generate("sit down", seed=3), ["sit down", "wave a hand", "walk"]
+    answers = [
+        pipeline("zero-shot-action-classification", model=str(place))(clip, candidate_labels=words)
+        for place in ("tester/tmor-open", source)
+    ]
+    assert answers[0] == answers[1]
+    assert (
+        Path(hf_hub_download("tester/tmor-open", "provenance.csv")).read_bytes()
+        == (source / "provenance.csv").read_bytes()
+    )
+
+
+def test_the_pictures_of_a_card_are_pushed_with_it(hub, folder):
+    (folder / "curve.png").write_bytes(b"a picture")
+    facts = {**FACTS, "pictures": [{"file": "curve.png", "caption": "Accuracy over noise."}]}
+    push(folder, MODEL, card=facts)
+    assert Path(hf_hub_download(MODEL, "curve.png")).read_bytes() == b"a picture"
+    assert "![Accuracy over noise.](curve.png)" in ModelCard.load(MODEL).content
+
+
 @pytest.mark.parametrize("repo", ["name", "a/b/c", "", "a b/c", "../x"])
 def test_a_repository_needs_an_owner_and_a_name(hub, folder, repo):
     with pytest.raises(ValueError, match="owner/name"):

@@ -11,7 +11,7 @@ from motionhub.papers import get_paper
 
 
 REQUIRED = ("name", "title", "summary", "task", "papers", "licence", "weights", "training_data", "limits")
-OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call", "code")
+OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call", "code", "pictures")
 LICENCES = ("code", "weights", "data")
 # Config fields that say what goes in.
 INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
@@ -52,6 +52,9 @@ def check_facts(facts: Any) -> None:
     absent += ["training_data.name" for entry in facts.get("training_data") or () if not entry.get("name")]
     if absent:
         raise ValueError(f"No card without {absent}: state the licence and where weights and data come from.")
+    for picture in facts.get("pictures") or ():
+        if not re.fullmatch(r"[\w-]+\.png", str(picture.get("file"))) or not picture.get("caption"):
+            raise ValueError(f"A picture of a card is a PNG beside it (file) with a caption, got {picture}.")
     unknown = sorted(set(facts) - set(REQUIRED) - set(OPTIONAL))
     if unknown:
         raise ValueError(f"Unknown card facts {unknown}; there are {[*REQUIRED, *OPTIONAL]}.")
@@ -78,7 +81,8 @@ def render_model_card(
             `value`, `setting`) of the same benchmark and metric. Numbers of another method on the same data are marked
             `control`; they are in the table, but not among the model's scores in the metadata.
         facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`. `benchmarks` maps a benchmark to its dataset on
-            the Hub: `dataset` (its id), `config`, `split`. `code` replaces the lines that show a pipeline; `MODEL` in
+            the Hub: `dataset` (its id), `config`, `split`. `pictures` are shown with the results: `file`, a PNG beside
+            the card, and `caption`. `code` replaces the lines that show a pipeline; `MODEL` in
             it stands for the checkpoint's path or id.
         joints: names of the processor's layout in order; none, no table.
         repo: the Hub id of the published weights; None for a local folder.

@@ -16,10 +16,11 @@ from motionhub.hub.card import read_card_facts, write_eval_results, write_model_
 # Published besides the config and the processor, which are written anew.
 PARTS = (
     *("*.safetensors", "*.safetensors.index.json", "training.json", "metrics.json", "results.json", "card.yaml"),
+    *("text_bank.json", "provenance.csv", "*.png"),
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "LICENSE*"),
 )
 # Removed from the repository unless this push contains them.
-STALE_MODEL = ["*.py", "*.safetensors", "*.safetensors.index.json", ".eval_results/*", "layout.png"]
+STALE_MODEL = ["*.py", "*.safetensors", "*.safetensors.index.json", ".eval_results/*", "*.png"]
 STALE_DATASET = ["*.parquet"]
 IMAGE = "layout.png"
 
