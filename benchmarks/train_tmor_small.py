@@ -70,7 +70,7 @@ NEVER_LEARNED = "sbu"
 LEFT_OUT = ("utd-mhad", "msr_daily3d")
 FREE = ("cmu", "game_cc0", "misc_mocap")  # any use of the weights is allowed
 HELD_OUT = 250  # clips of a dataset, at most
-ROWS = 60_000
+ROWS = 80_000
 # Classes nearer than this are not told apart; of the texts that a clip is compared with so many are a class's mean.
 SIMILAR, MEANS = 0.8, 0.4
 # Texts of other clips that a clip is compared with.
