@@ -78,6 +78,11 @@ ALLOWED: dict[str, set[str]] = {
     "reproduction": {"data/datasets", "papers", "training", "version"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
+    # Requests become sequences, files are read by the formats, and models answer by their pipelines or predictors.
+    "serving": {
+        *("auto", "data/datasets", "data/formats", "data/video", "hub", "poses", "processing", "runtime", "skeletons"),
+        *("training", "version"),
+    },
 }
 # Who writes a file may write it in one piece.
 EVERYWHERE = {"atomic"}

@@ -1,0 +1,83 @@
+"""What the server says of itself at /openapi.json and /docs: bodies, examples and errors of each route."""
+
+from typing import Any
+
+from fastapi import FastAPI, Path
+from fastapi.openapi.utils import get_openapi
+
+from motionhub.serving.messages import ANSWERS, FILES, MOTIONS, Problem
+
+
+DESCRIPTION = (
+    "Names the actions of skeleton sequences and videos. A request is JSON with keypoints, or a form with a file of "
+    "any format that motionhub reads, or a video. Every error is one line in `detail`."
+)
+_SUMMARIES = {
+    "labels": "The action of each person",
+    "intervals": "The actions of each person over time",
+    "embeddings": "A vector of each person",
+}
+_ERRORS = {
+    400: "No form that can be read",
+    403: "Another host name, or a page of another site",
+    404: "No such model, or it has no such answer",
+    408: "The request has not arrived in time",
+    413: "Too many bytes or frames",
+    415: "Neither JSON nor a form",
+    422: "Fields, keypoints or a file that are refused",
+    429: "Too many requests wait; Retry-After says when to come again",
+    503: "The server stops, or the answer takes too long",
+}
+
+
+def documented(kind: str, zero_shot: bool) -> dict[str, Any]:
+    """Arguments of the route of a kind: summary, body with examples, answer and errors.
+
+    Args:
+        zero_shot: whether a model with it takes the client's labels.
+    """
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": reason} for status, reason in _ERRORS.items()
+    }
+    responses[200] = {"model": ANSWERS[kind], "description": "The answer"}
+    file = FILES[kind].model_json_schema()
+    file["properties"] = {"file": {"type": "string", "format": "binary"}, **file["properties"]}
+    file["required"] = ["file"]
+    content = {
+        "application/json": {"schema": MOTIONS[kind].model_json_schema(), "example": example(kind, zero_shot)},
+        "multipart/form-data": {"schema": file},
+    }
+    return {
+        "summary": _SUMMARIES[kind],
+        "tags": ["answers"],
+        "operation_id": kind,
+        "responses": responses,
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+    }
+
+
+def name_of(names: list[str]) -> Any:
+    """The path parameter that chooses one of the models."""
+    return Path(description="One of the models", json_schema_extra={"enum": list(names)}, examples=names[:1])
+
+
+def example(kind: str, zero_shot: bool) -> dict[str, Any]:
+    """A request whose person, in the 17 joints of COCO, raises the right wrist over four frames."""
+    still = [
+        *([320, 100], [326, 94], [314, 94], [334, 98], [306, 98], [352, 150], [288, 150], [364, 205], [276, 205]),
+        *([368, 258], [272, 258], [340, 270], [300, 270], [342, 350], [298, 350], [344, 430], [296, 430]),
+    ]
+    frames = [[*still[:10], [272 - 6 * step, 258 - 50 * step], *still[11:]] for step in range(4)]
+    facts = {"layout": "coco-17", "fps": 4, "unit": "pixel", "image_size": [640, 480]}
+    labels = {"candidate_labels": ["wave", "sit down"]} if zero_shot and kind != "embeddings" else {}
+    return {"keypoints": [frames], **facts, **labels}
+
+
+def documented_schema(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made once; FastAPI's own error of validation does not occur."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        for name in ("HTTPValidationError", "ValidationError"):
+            made.get("components", {}).get("schemas", {}).pop(name, None)
+        app.openapi_schema = made
+    return app.openapi_schema
