@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.hub.packaged import model_id
-from motionhub.processing.collate import averages_padding
 from motionhub.runtime.predictor import Predictor
 from motionhub.serving.gate import Refused
 from motionhub.serving.notes import collected_warnings
@@ -140,6 +139,8 @@ class TorchModel(ServedModel):
         return Prepared(item, forward, finishing)
 
     def compute(self, kind: str, forward: Mapping[str, Any], items: list[Any]) -> Sequence[Any]:
+        from motionhub.processing.collate import averages_padding
+
         pipe = self.pipes[kind]
         if averages_padding(pipe.model.config):
             return [pipe.outputs_of([item], **forward)[0] for item in items]

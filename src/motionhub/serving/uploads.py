@@ -85,10 +85,10 @@ class Readers:
 
 
 def plain_name(name: str | None) -> str:
-    """The last part of a client's file name, without what could lead elsewhere or steer a terminal.
+    r"""The last part of a client's file name, without what could lead elsewhere or steer a terminal.
 
     Examples:
-        >>> plain_name("../../etc/wave clip.json"), plain_name("C:\\\\clips\\\\a.npz"), plain_name(None)
+        >>> plain_name("../../etc/wave clip.json"), plain_name("C:\\clips\\a.npz"), plain_name(None)
         ('wave_clip.json', 'a.npz', 'upload')
     """
     last = re.split(r"[/\\]", name or "")[-1]
