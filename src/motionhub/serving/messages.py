@@ -213,7 +213,7 @@ class Model(BaseModel):
     answers: list[Literal["labels", "intervals", "embeddings"]]
     labels: list[str] | None
     zero_shot: bool
-    layout: str
+    layout: str | None
 
 
 ANSWERS: dict[str, type[BaseModel]] = {"labels": Labels, "intervals": Intervals, "embeddings": Embeddings}

@@ -54,7 +54,7 @@ class ServedModel(ABC):
         kinds: of `KINDS`, those it gives.
         labels: of its own; None: the client's (zero-shot), or none.
         zero_shot: whether clients give the labels.
-        layout: name of the joints it takes; others are converted.
+        layout: name of the joints it takes, others are converted; None: any.
         num_dims: coordinates it takes; of a video, 3 means metres.
     """
 
@@ -62,7 +62,7 @@ class ServedModel(ABC):
     kinds: tuple[str, ...]
     labels: list[str] | None
     zero_shot: bool
-    layout: str
+    layout: str | None
     num_dims: int
 
     @abstractmethod
@@ -127,7 +127,7 @@ class TorchModel(ServedModel):
         self.zero_shot = len(heads) > 1
         names = first.model.config.id2label if heads and not self.zero_shot else None
         self.labels = None if names is None else [str(label) for _, label in sorted(names.items())]
-        self.layout = str(getattr(getattr(first.feature_extractor, "layout", None), "name", "any"))
+        self.layout = _layout_of(first.feature_extractor)
         self.num_dims = int(getattr(first.feature_extractor, "num_dims", 2))
         self._lock = threading.Lock()  # a text tower is loaded once
 
@@ -176,7 +176,7 @@ class ExportedModel(ServedModel):
         self.kinds = tuple(kind for kind in KINDS if kind in found)
         self.zero_shot = any(task.startswith("zero-shot") for task in found.values())
         self.labels = None if self.zero_shot or "embeddings" in self.kinds[:1] else first.labels
-        self.layout = str(getattr(getattr(first.processor, "layout", None), "name", "any"))
+        self.layout = _layout_of(first.processor)
         self.num_dims = int(first.processor.num_dims)
 
     def prepare(self, kind: str, clip: SkeletonSequence, options: Mapping[str, Any]) -> Prepared:
@@ -212,3 +212,9 @@ def served(sources: Sequence[str]) -> dict[str, ServedModel]:
     if not models:
         raise ValueError("Expected one model at least, such as tmor-small.")
     return models
+
+
+def _layout_of(processor: Any) -> str | None:
+    """The name of the joints that a processor converts to; None where it takes any."""
+    layout = getattr(processor, "layout", None)
+    return None if layout is None else str(getattr(layout, "name", layout))
