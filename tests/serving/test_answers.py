@@ -188,12 +188,12 @@ def test_labels_with_escapes_come_back_as_they_are_in_json(client):
 
 
 def npz_bomb() -> bytes:
-    """300 kB that unpack to 300 MB."""
+    """60 kB that unpack to 60 MB."""
     packed = io.BytesIO()
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2313441, 17, 2), }"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         array = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + header.ljust(117) + b"\n"
-        archive.writestr("keypoints.npy", array + bytes(300 * 2**20))
+        archive.writestr("keypoints.npy", array + bytes(60 * 2**20))
     return packed.getvalue()
 
 

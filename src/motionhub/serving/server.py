@@ -78,7 +78,7 @@ def run(app: FastAPI, listening: socket.socket, *, grace: float = 30.0) -> None:
         access_log=False,
         server_header=False,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=5,
         backlog=_BACKLOG,
     )
     DrainingServer(config, app.state.server.gate, grace).run(sockets=[listening])
