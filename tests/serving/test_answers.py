@@ -105,12 +105,11 @@ def test_the_models_and_the_examples_of_the_document_are_true(client):
         "layout": "",
     }
     document = client.get("/openapi.json").json()
-    for path, route in document["paths"].items():
-        if "post" in route:
-            content = route["post"]["requestBody"]["content"]
-            example = content["application/json"]["example"]
-            answer = client.post(path.replace("{name}", "tmor-small"), json=example)
-            assert answer.status_code == 200, answer.text
+    posts = {path: route["post"] for path, route in document["paths"].items() if "post" in route}
+    assert set(posts) == {f"/models/{name}/{kind}" for name, each in models.items() for kind in each["answers"]}
+    for path, route in posts.items():
+        answer = client.post(path, json=route["requestBody"]["content"]["application/json"]["example"])
+        assert answer.status_code == 200, answer.text
     assert "ValidationError" not in document["components"]["schemas"]
 
 
@@ -128,7 +127,7 @@ JSON_REFUSED = {
     "deep lists": (f'{{"keypoints": {DEEP}'.encode(), 422, "Invalid JSON"),
     "another layout": ({**motion(), "layout": "kinect-20"}, 422, "has 20 joints"),
     "a path as layout": ({**motion(), "layout": "/etc/own.yaml"}, 422, "layout: "),
-    "no rate": ({**motion(), "fps": None}, 422, "keypoints need fps; nothing is inferred"),
+    "no rate": ({**motion(), "fps": None}, 422, "fps: Input should be a valid number"),
     "a misspelt option": ({**motion(), "topk": 3}, 422, "topk: Extra inputs are not permitted"),
     "labels of its own": ({**motion(), "candidate_labels": LABELS}, 422, "has labels of its own"),
     "30 people of 70 frames": (MANY, 413, "got 30 people x 70 frames"),

@@ -57,8 +57,8 @@ def test_a_full_server_says_429_and_when_to_come_again():
         assert sorted(frames_of(each.result()) for each in inside) == [5, 6]
         assert client.get("/ready").status_code == 200
         counted = client.get("/metrics").text
-        assert 'motionhub_requests_total{route="/models/{name}/labels",status="429"} 1' in counted
-        assert 'motionhub_requests_total{route="/models/{name}/labels",status="200"} 2' in counted
+        assert 'motionhub_requests_total{route="/models/counter/labels",status="429"} 1' in counted
+        assert 'motionhub_requests_total{route="/models/counter/labels",status="200"} 2' in counted
 
 
 def test_a_stopping_server_says_503_and_answers_what_is_inside():

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect
 from motionhub.serving.batching import BatchingThread
 from motionhub.serving.gate import Gate, Limits, Refused
 from motionhub.serving.messages import Model, check_frames
-from motionhub.serving.models import KINDS, ServedModel
+from motionhub.serving.models import ServedModel
 from motionhub.serving.notes import collected_warnings, warnings_by_request
-from motionhub.serving.openapi import DESCRIPTION, documented, documented_schema, name_of
+from motionhub.serving.openapi import DESCRIPTION, documented, documented_schema
 from motionhub.serving.reading import read_request
 from motionhub.serving.uploads import Readers
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -120,22 +120,32 @@ def make_app(
     )
     app.state.server = server
     _add_state_routes(app, server)
-    for kind in KINDS:
-        if any(kind in model.kinds for model in models.values()):
-            _add_route(app, server, kind)
+    _add_answers(app, server)
     app.openapi = partial(documented_schema, app)  # type: ignore[method-assign]
     _add_errors(app)
     app.add_middleware(_Counted, server=server, hosts=hosts)
     return app
 
 
-def _add_route(app: FastAPI, server: Server, kind: str) -> None:
-    models = {name: model for name, model in server.models.items() if kind in model.kinds}
-    zero_shot = any(model.zero_shot for model in models.values())
+def _add_answers(app: FastAPI, server: Server) -> None:
+    """A route for each model and kind; any other name gets the names that there are."""
+    for model in server.models.values():
+        for kind in model.kinds:
+            answer = partial(server.answered, name=model.name, kind=kind)
+            app.post(f"/models/{model.name}/{kind}", **documented(model, kind))(_request_only(answer))
 
-    @app.post(f"/models/{{name}}/{kind}", **documented(kind, zero_shot))
-    async def answer(request: Request, name: str = name_of(list(models))) -> Response:
+    @app.post("/models/{name}/{kind}", include_in_schema=False)
+    async def other(request: Request, name: str, kind: str) -> Response:
         return await server.answered(request, name, kind)
+
+
+def _request_only(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """The function with the one parameter that FastAPI fills."""
+
+    async def answered(request: Request) -> Response:
+        return await answer(request)
+
+    return answered
 
 
 def _add_state_routes(app: FastAPI, server: Server) -> None:

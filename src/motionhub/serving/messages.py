@@ -14,7 +14,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 FACTS = ("layout", "fps", "unit", "image_size")
-_FILE_UNITS = ("pixel", "normalised", "metre", "centimetre", "millimetre")
 # Coordinates beyond are no positions; as 32-bit numbers they would become infinite, which marks a missing joint.
 _LARGEST = 1e9
 _MOST_PEOPLE = 1000
@@ -62,7 +61,7 @@ class Facts(BaseModel):
         None, description="Frames per second"
     )
     unit: Literal["pixel", "normalised", "metre", "centimetre", "millimetre"] | None = Field(
-        None, description="Of the coordinates; centimetres and millimetres only of files"
+        None, description="Of the coordinates; centimetres and millimetres become metres"
     )
     image_size: Annotated[tuple[int, int] | None, BeforeValidator(_size)] = Field(
         None, description="(width, height) in pixels"
@@ -105,8 +104,13 @@ class EmbeddingOptions(BaseModel):
 
 
 class Motion(Facts):
-    """Keypoints as numbers."""
+    """Keypoints as numbers; nothing is inferred from them."""
 
+    layout: str | dict[str, Any] = Field(
+        description="Name of the joint layout, such as coco-17, or a layout as motionhub.write stores it"
+    )
+    fps: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = Field(description="Frames per second")
+    unit: Literal["pixel", "normalised", "metre"] = Field(description="Of the coordinates")
     keypoints: Annotated[list[Any], _Nested] = Field(
         description="(people, frames, joints, 2 or 3), or without the first axis; null marks a missing joint"
     )
@@ -230,8 +234,6 @@ def parsed(kind: str, body: bytes, limits: Limits) -> tuple[SkeletonSequence, di
     except ValidationError as error:
         raise Refused(422, _one_line(error)) from None
     facts = facts_of(given)
-    if lacking := [name for name in ("layout", "fps", "unit") if facts[name] is None]:
-        raise Refused(422, f"keypoints need {', '.join(lacking)}; nothing is inferred from the numbers.")
     points, confidence = _array(given.keypoints, "keypoints"), None
     if given.confidence is not None:
         confidence = _array(given.confidence, "confidence")

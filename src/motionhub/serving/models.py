@@ -1,6 +1,7 @@
 """Models that answer: the pipelines of a checkpoint, or the predictors of an exported folder, behind one interface."""
 
 import os
+import re
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -28,7 +29,7 @@ _HEADS: dict[str, dict[str, str]] = {
     "ForActionClassification": {"labels": "action-classification"},
 }
 # Options that only a zero-shot model has.
-_OF_LABELS = ("candidate_labels", "hypothesis_template", "multi_label", "none", "background")
+OF_ZERO_SHOT = ("candidate_labels", "hypothesis_template", "multi_label", "none", "background")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class ServedModel(ABC):
         if kind == "embeddings":
             return given
         if not self.zero_shot:
-            if wrong := [name for name in _OF_LABELS if name in given]:
+            if wrong := [name for name in OF_ZERO_SHOT if name in given]:
                 raise Refused(422, f"{self.name} has labels of its own, got {wrong}; leave them out.")
             return given
         if "candidate_labels" not in given:
@@ -200,12 +201,14 @@ def served(sources: Sequence[str]) -> dict[str, ServedModel]:
     """The models by name, in the order of the sources.
 
     Raises:
-        ValueError: no source, two of one name, or a source that cannot be loaded.
+        ValueError: no source, two of one name, a name that is no part of an address, or a source that cannot be loaded.
     """
     models: dict[str, ServedModel] = {}
     for source in sources:
         exported = os.path.isfile(os.path.join(source, "export.json"))
         model = ExportedModel(source) if exported else TorchModel(source)
+        if not re.fullmatch(r"[\w.-]+", model.name):
+            raise ValueError(f"{source}: its name goes into addresses; name the folder by letters, digits, . _ and -.")
         if model.name in models:
             raise ValueError(f"{source}: two models are named {model.name!r}; rename one of the folders.")
         models[model.name] = model

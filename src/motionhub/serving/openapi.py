@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from fastapi import FastAPI, Path
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from motionhub.serving.messages import ANSWERS, FILES, MOTIONS, Problem
+from motionhub.serving.models import OF_ZERO_SHOT, ServedModel
 
 
 DESCRIPTION = (
@@ -30,35 +32,38 @@ _ERRORS = {
 }
 
 
-def documented(kind: str, zero_shot: bool) -> dict[str, Any]:
-    """Arguments of the route of a kind: summary, body with examples, answer and errors.
-
-    Args:
-        zero_shot: whether a model with it takes the client's labels.
-    """
+def documented(model: ServedModel, kind: str) -> dict[str, Any]:
+    """Arguments of the route of a model and a kind: summary, body with an example, answer and errors."""
     responses: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": reason} for status, reason in _ERRORS.items()
     }
     responses[200] = {"model": ANSWERS[kind], "description": "The answer"}
-    file = FILES[kind].model_json_schema()
+    motion, file = (_schema(table[kind], model, kind) for table in (MOTIONS, FILES))
     file["properties"] = {"file": {"type": "string", "format": "binary"}, **file["properties"]}
-    file["required"] = ["file"]
+    file["required"] = ["file", *file.get("required", ())]
     content = {
-        "application/json": {"schema": MOTIONS[kind].model_json_schema(), "example": example(kind, zero_shot)},
+        "application/json": {"schema": motion, "example": example(kind, model.zero_shot)},
         "multipart/form-data": {"schema": file},
     }
     return {
         "summary": _SUMMARIES[kind],
-        "tags": ["answers"],
-        "operation_id": kind,
+        "tags": [model.name],
+        "operation_id": f"{kind}_{model.name}",
         "responses": responses,
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
 
 
-def name_of(names: list[str]) -> Any:
-    """The path parameter that chooses one of the models."""
-    return Path(description="One of the models", json_schema_extra={"enum": list(names)}, examples=names[:1])
+def _schema(message: type[BaseModel], model: ServedModel, kind: str) -> dict[str, Any]:
+    """The fields that this model takes."""
+    schema = message.model_json_schema()
+    if model.zero_shot and kind != "embeddings":
+        schema["required"] = [*schema.get("required", ()), "candidate_labels"]
+    else:
+        schema["properties"] = {
+            name: field for name, field in schema["properties"].items() if name not in OF_ZERO_SHOT
+        }
+    return schema
 
 
 def example(kind: str, zero_shot: bool) -> dict[str, Any]:
