@@ -201,7 +201,7 @@ def served(sources: Sequence[str]) -> dict[str, ServedModel]:
     """The models by name, in the order of the sources.
 
     Raises:
-        ValueError: no source, two of one name, a name that is no part of an address, or a source that cannot be loaded.
+        ValueError: no source, two of one name, a name that is no part of an address, a source that cannot be loaded.
     """
     models: dict[str, ServedModel] = {}
     for source in sources:
