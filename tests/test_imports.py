@@ -78,6 +78,11 @@ ALLOWED: dict[str, set[str]] = {
     "reproduction": {"data/datasets", "papers", "training", "version"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
+    # Requests become sequences, files are read by the formats, and models answer by their pipelines or predictors.
+    "serving": {
+        *("auto", "data/datasets", "data/formats", "data/video", "hub", "poses", "processing", "runtime", "skeletons"),
+        *("training", "version"),
+    },
 }
 # Who writes a file may write it in one piece.
 EVERYWHERE = {"atomic"}
@@ -88,6 +93,8 @@ HEAVY_OPTIONAL = {
     *("open_clip", "paho", "PIL", "ray"),
     *("rtmlib", "sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
 }
+# The rooms that are an extra by themselves, and import its packages at their tops.
+OF_AN_EXTRA = {"serving": {"fastapi", "pydantic", "starlette", "uvicorn"}}
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 
 
@@ -166,7 +173,14 @@ def test_no_catch_all_module():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_optional_packages_are_imported_inside_the_function_that_needs_them(path):
     heavy = {module.split(".")[0] for module in top_level_modules(ast.parse(path.read_text(encoding="utf-8")))}
-    assert not heavy & HEAVY_OPTIONAL
+    assert not heavy & (HEAVY_OPTIONAL.union(*OF_AN_EXTRA.values()) - OF_AN_EXTRA.get(part_of(path), set()))
+
+
+@pytest.mark.parametrize("extra", OF_AN_EXTRA)
+def test_a_room_of_an_extra_is_imported_by_functions_only(extra):
+    others = [path for path in FILES if part_of(path) != extra]
+    tops = {module for path in others for module in top_level_modules(ast.parse(path.read_text(encoding="utf-8")))}
+    assert not [module for module in tops if module.startswith(f"motionhub.{extra}")]
 
 
 def test_private_names_of_transformers_are_imported_in_one_file():

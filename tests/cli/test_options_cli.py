@@ -53,6 +53,8 @@ OPTIONS = {
     "results": "runs! --metric=top1 --latex --classes=3 --output_dir --json",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "web": "folder=build/web --port=8765 --open",
+    "serve": "models! --host=127.0.0.1 --port=8770 --batch_size=8 --grace=30.0 --max_mb=64 --max_frames=36000 "
+    "--max_labels=1000 --max_waiting=64 --max_seconds=60.0 --max_upload=30.0",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",
     "bundle install": "file! --sha256 --cache_dir",

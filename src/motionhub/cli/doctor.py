@@ -44,6 +44,7 @@ EXTRAS = {
     "movement": "exchange with movement, which reads many animal-pose programs",
     "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
     "mqtt": "events of motionhub watch to an MQTT broker",
+    "serve": "answers over HTTP: motionhub serve",
 }
 MAX_IMAGES = 20  # of a file of many clips
 # In a folder, files that are nobody's keypoints.

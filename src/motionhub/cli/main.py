@@ -35,6 +35,7 @@ from motionhub.cli.reproduce import reproduce
 from motionhub.cli.results import results
 from motionhub.cli.search import index, map_, search
 from motionhub.cli.segment import segment
+from motionhub.cli.serve import serve
 from motionhub.cli.train import TrainCommand, train
 from motionhub.cli.watch import watch
 from motionhub.cli.web import web
@@ -52,6 +53,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Search": (index, search, map_),
     "Hub": (card, push, bundle),
     "In the browser": (web,),
+    "Over HTTP": (serve,),
 }
 
 app = Typer(

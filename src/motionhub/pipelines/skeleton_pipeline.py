@@ -3,9 +3,9 @@
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -161,13 +161,19 @@ class SkeletonPipeline(Pipeline):
         source = iter(inputs)
         while items := list(islice(source, batch_size)):
             clips = [self.preprocess(item, **preprocess_params) for item in items]
-            counts = [len(clip.samples) for clip in clips]
-            outputs = self.forward(self.make_batch(clips), **forward_params) if any(counts) else {}
-            for index, clip in enumerate(clips):
-                own = slice(sum(counts[:index]), sum(counts[: index + 1]))
-                results = {key: value[own] for key, value in outputs.items()}
-                _check_finite(clip, results)
-                yield self.postprocess((clip, results), **postprocess_params)
+            for clip, outputs in zip(clips, self.outputs_of(clips, **forward_params), strict=True):
+                yield self.answer_of(clip, outputs, **postprocess_params)
+
+    def outputs_of(self, clips: Sequence[Clip], **forward_params: Any) -> list[dict[str, torch.Tensor]]:
+        """The model's outputs for each preprocessed clip, by one forward pass; axis 0 is the clip's samples."""
+        ends = list(accumulate((len(clip.samples) for clip in clips), initial=0))
+        outputs = self.forward(self.make_batch(list(clips)), **forward_params) if ends[-1] else {}
+        return [{key: value[start:end] for key, value in outputs.items()} for start, end in pairwise(ends)]
+
+    def answer_of(self, clip: Clip, outputs: dict[str, torch.Tensor], **postprocess_params: Any) -> Any:
+        """The result of one clip. Raises ValueError where the model's output is not finite."""
+        _check_finite(clip, outputs)
+        return self.postprocess((clip, outputs), **postprocess_params)
 
     @abstractmethod
     def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, torch.Tensor]:
