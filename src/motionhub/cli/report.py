@@ -39,6 +39,8 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         with _printable_output(), _closed_pipe_ends_quietly(), _usage_errors_raised():
             return run() or 0
     except (ValueError, OSError, ImportError) as error:
+        if _told_by_another_process(error):
+            return 2
         text = _in_shell_words(f"{_text(error)}{_flag_hint(error)}")
     except KeyboardInterrupt:  # training prints how to resume
         print("motionhub: stopped.", file=sys.stderr)
@@ -49,6 +51,15 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
             raise
     print(f"motionhub: {printable(' '.join(text.split()))}", file=sys.stderr)
     return 2
+
+
+def _told_by_another_process(error: Exception) -> bool:
+    """In a run of several processes: tells the others of the error; whether one of them prints it."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return False
+    from motionhub.training.agreement import is_told, post_failure
+
+    return post_failure(_text(error)) or is_told(error)
 
 
 def printable(text: str) -> str:
