@@ -105,7 +105,9 @@ def address_of(folder: Path) -> Iterator[str]:
 
 
 def rate(items: Iterable[Any], seconds: float, weight: int = 1) -> tuple[float, int]:
-    """Items per second over at most `seconds`, and how many there were."""
+    """Items per second over at most `seconds` after the first, and how many there were."""
+    items = iter(items)
+    next(items)
     count, start = 0, time.perf_counter()
     for _ in items:
         count += weight
@@ -132,7 +134,7 @@ def by_readers(rows: ShardedRows, batch: int, readers: int, seconds: float) -> f
     order = ShardOrder(rows.group_sizes, batch, 0, True)
     loader = DataLoader(Rows(rows), batch, sampler=order, num_workers=readers)  # type: ignore[arg-type]
     batches = iter(loader)
-    for _ in range(max(1, 2 * readers)):  # workers start, and each decodes its first groups
+    for _ in range(2 * readers):  # workers start, and each decodes its first groups
         next(batches)
     return rate(batches, seconds, batch)[0]
 

@@ -60,14 +60,26 @@ class CheckpointError(OSError):
         return str(self.strerror)
 
 
+def gathered_weights(model: Any) -> dict[str, torch.Tensor] | None:
+    """The whole weights of a model that FSDP shares out, or None if it does not. Called in every process."""
+    state = model.state_dict()
+    if not any(hasattr(value, "full_tensor") for value in state.values()):
+        return None
+    return {name: value.full_tensor() if hasattr(value, "full_tensor") else value for name, value in state.items()}
+
+
 def save_model_folder(
-    folder: Path, model: Any, processor: Any, recipe: TrainingRecipe, metrics: dict[str, Any]
+    folder: Path, model: Any, processor: Any, recipe: TrainingRecipe, metrics: dict[str, Any], weights: Any = None
 ) -> None:
-    """Writes what `from_pretrained` reads, metrics.json and training.json. Called in the main process only."""
+    """Writes what `from_pretrained` reads, metrics.json and training.json. Called in the main process only.
+
+    Args:
+        weights: `gathered_weights(model)`.
+    """
     had_bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # its "Writing model shards" would break the bar of the run
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
     finally:
         if had_bar:
             transformers_logging.enable_progress_bar()

@@ -45,6 +45,11 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
         step_scheduler_with_optimizer=False,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(seconds=recipe.timeout))],
     )
+    if on_cpu and os.environ.get("ACCELERATE_USE_FSDP") == "true" and accelerator.distributed_type != "FSDP":
+        raise ValueError(
+            "FSDP was requested, but Accelerate does not shard on CPUs and would train without it; start with torchrun "
+            "and no config, or on accelerators."
+        )
     expected = recipe.num_processes or processes_asked_for() or accelerator.num_processes
     if accelerator.num_processes != expected:
         raise ValueError(

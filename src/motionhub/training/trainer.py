@@ -37,6 +37,7 @@ from motionhub.training.checkpoints import (
     differences,
     facts_of_run,
     find_state,
+    gathered_weights,
     load_state,
     machine_facts,
     read_progress,
@@ -201,6 +202,11 @@ class _Loop:
         schedules = [build_schedule(one, recipe, self.updates_per_epoch) for one in optimizers]
         self.model, self.loader, *prepared = accelerator.prepare(self.network, loader, *optimizers, *schedules)
         self.optimizers, self.schedules = prepared[: len(optimizers)], prepared[len(optimizers) :]
+        if self.pretraining is not None and evaluation is not None and accelerator.distributed_type == "FSDP":
+            raise ValueError(
+                "An evaluation during pre-training calls the encoder alone, whose weights FSDP shares out: pass no "
+                "evaluation, and evaluate the checkpoint afterwards, or train with DDP (examples/accelerate/ddp.yaml)."
+            )
         self.evaluation, self.eval_loader = evaluation, None
         if eval_clips is not None:
             self.eval_loader = accelerator.prepare(self._eval_loader(eval_clips, collate))
@@ -455,8 +461,9 @@ class _Loop:
 
     def _write(self, name: str, *, with_state: bool) -> None:
         def write(folder: Path) -> None:
+            weights = gathered_weights(self.bare_model)
             if self.accelerator.is_main_process:
-                save_model_folder(folder, self.bare_model, self.processor, self.recipe, self.metrics)
+                save_model_folder(folder, self.bare_model, self.processor, self.recipe, self.metrics, weights)
             if with_state:
                 save_state(folder / "state", self.accelerator, self.progress, self.facts)
 
