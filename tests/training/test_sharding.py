@@ -1,16 +1,17 @@
 """FSDP2 on two CPU processes: losses, weights, momentum encoder, queue and bank are those of one process."""
 
 import json
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import toy_sharding
 import yaml
+from forked import in_processes
 from helpers import read_json
-from test_pretraining import ENVIRONMENT, TWO, assert_same
+from test_pretraining import assert_same
 from torch import nn
 from toy_pretraining import PoseEncoder, memory, pretrain
 from toy_training import toy_recipe
@@ -19,7 +20,6 @@ from motionhub.objectives.momentum import MomentumEncoder, whole
 from motionhub.training.processes import build_accelerator
 
 
-SCRIPT = Path(__file__).with_name("toy_sharding.py")
 CONFIG = Path(__file__).parents[2] / "examples" / "accelerate" / "fsdp2.yaml"
 
 
@@ -34,10 +34,8 @@ def test_sharded_weights_and_every_memory_beside_them_are_those_of_one_process(t
     chosen = {name.removeprefix("fsdp_"): value for name, value in options.items() if name != "fsdp_offload_params"}
     recipe = toy_recipe(tmp_path / "two", epochs=2, num_processes=2, max_grad_norm=1.0, log_updates=1)
     order = {"recipe": asdict(recipe), "report": str(tmp_path), "fsdp": chosen}
-    done = subprocess.run(
-        [*TWO, str(SCRIPT), json.dumps(order)], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    ended = in_processes(lambda _: toy_sharding.main(order))
+    assert [process.status for process in ended] == [0, 0], ended
     shares = [read_json(tmp_path / f"rank{rank}.json") for rank in (0, 1)]
     assert sum(share["here"] for share in shares) == shares[0]["total"] and shares[1]["here"] > 0
     model, objective, _ = pretrain(toy_recipe(tmp_path / "one", epochs=2, max_grad_norm=1.0, log_updates=1))

@@ -1,12 +1,11 @@
-"""One process of a pre-training whose weights are shared out (FSDP2) on CPUs, for a test to start two of with torchrun.
+"""One process of a pre-training whose weights are shared out (FSDP2) on CPUs.
 
-Accelerate leaves FSDP out on CPUs, though torch has it there: its state is told that this is FSDP, with the options of
-examples/accelerate/fsdp2.yaml.
+Accelerate leaves FSDP out on CPUs, though torch has it there: its state is told that this is FSDP, with the options
+of examples/accelerate/fsdp2.yaml.
 """
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,3 @@ def main(order: dict[str, Any]) -> None:
     rank = os.environ["RANK"]
     np.savez(Path(order["report"]) / f"rank{rank}.npz", **arrays)
     (Path(order["report"]) / f"rank{rank}.json").write_text(json.dumps({"here": sum(parts), "total": total}))
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -47,8 +47,8 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
     )
     if on_cpu and os.environ.get("ACCELERATE_USE_FSDP") == "true" and accelerator.distributed_type != "FSDP":
         raise ValueError(
-            "FSDP was requested, but Accelerate does not shard on CPUs and would train without it; start with torchrun "
-            "and no config, or on accelerators."
+            "FSDP was requested, but Accelerate does not shard on CPUs and would train without it; start with "
+            "torchrun and no config, or on accelerators."
         )
     expected = recipe.num_processes or processes_asked_for() or accelerator.num_processes
     if accelerator.num_processes != expected:
