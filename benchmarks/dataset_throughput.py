@@ -176,10 +176,12 @@ def measure_reading(options: argparse.Namespace, memory: Memory) -> dict[str, fl
     """Clips per second of every way to read shards of row groups; the shards are removed."""
     folder, classes, seconds = Path(options.folder) / "groups", SETS[options.set][2], options.seconds
     frames = options.frames or 80
-    write = partial(reading.write_groups, folder, options.clips, frames, classes)
+    write = partial(reading.write_groups, folder, options.clips, frames, classes, distinct=options.distinct)
     files = phase(f"write row groups of {frames} frames", memory, options.clips, write)
     size = sum(Path(name).stat().st_size for name in files)
     print(f"{len(files)} shards, {size / 2**30:.2f} GiB, {size / options.clips / 1024:.1f} KiB a clip")
+    if options.distinct:
+        print(f"only {options.distinct} of the shards are distinct, the others are other names of these, in the cache")
     begin = time.perf_counter()
     rows = ShardedRows(files)
     print(f"opened in {time.perf_counter() - begin:.2f} s, {len(rows.group_sizes)} row groups")
@@ -244,6 +246,7 @@ def main() -> None:
     parser.add_argument("--groups", action="store_true", help="write whole row groups, and measure reading")
     parser.add_argument("--readers", type=int, nargs="+", default=[1, 2, 4], help="worker processes of --groups")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement of --groups")
+    parser.add_argument("--distinct", type=int, default=None, help="shards of --groups; further ones are links")
     parser.add_argument("--epoch-seconds", type=float, default=float("inf"), help="of the epoch of --groups")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -29,7 +29,8 @@ from typing import Any
 
 
 HERE = Path(__file__).resolve().parent
-NODES = {"mh-node-a": "10.77.0.1", "mh-node-b": "10.77.0.2"}
+FIRST, SECOND = f"motionhub-{os.getpid()}-a", f"motionhub-{os.getpid()}-b"
+NODES = {FIRST: "10.77.0.1", SECOND: "10.77.0.2"}
 CLIPS, BATCH, EPOCHS, KILL = 96, 8, 2, 18
 LAUNCHES = ("path", "address", "replaced", "remaining", "elastic", "cut")
 
@@ -37,12 +38,10 @@ LAUNCHES = ("path", "address", "replaced", "remaining", "elastic", "cut")
 @contextmanager
 def two_nodes() -> Iterator[None]:
     """Two network namespaces, joined by a veth pair; removed afterwards."""
-    first, second = NODES
-    _remove()
     try:
         for name in NODES:
             _run("ip", "netns", "add", name)
-        _run("ip", "link", "add", "mh-a", "netns", first, "type", "veth", "peer", "name", "mh-b", "netns", second)
+        _run("ip", "link", "add", "mh-a", "netns", FIRST, "type", "veth", "peer", "name", "mh-b", "netns", SECOND)
         for link, (name, address) in zip(("mh-a", "mh-b"), NODES.items(), strict=True):
             _run("ip", "-n", name, "address", "add", f"{address}/24", "dev", link)
             _run("ip", "-n", name, "link", "set", link, "up")
@@ -65,11 +64,11 @@ def _run(*words: str) -> None:
 
 def start(node: str, order: dict[str, Any], nodes: str = "2", restarts: int = 0) -> subprocess.Popen[str]:
     """`torchrun` on one node."""
-    first, link = next(iter(NODES.values())), "mh-a" if node == "mh-node-a" else "mh-b"
+    first, link = NODES[FIRST], "mh-a" if node == FIRST else "mh-b"
     words = ["ip", "netns", "exec", node, sys.executable, "-m", "torch.distributed.run", "--nnodes", nodes]
     words += ["--nproc-per-node", "1", "--max-restarts", str(restarts), "--rdzv-id", order["name"]]
     words += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{first}:29400", "--local-addr", NODES[node]]
-    words += ["--rdzv-conf", "is_host=" + str(int(node == "mh-node-a")) + ",last_call_timeout=5"]
+    words += ["--rdzv-conf", "is_host=" + str(int(node == FIRST)) + ",last_call_timeout=5"]
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": link, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     return subprocess.Popen(
         [*words, str(HERE / Path(__file__).name), "worker", json.dumps(order)],
@@ -209,7 +208,7 @@ def launch(name: str, folder: Path, path: str, address: str) -> dict[str, Any]:
         ended = finish(*(start(node, again) for node in NODES))
         found["status"], found["output"] = [status for status, _ in ended], ended[0][1][-3000:]
     elif name == "remaining":
-        ended = finish(start(next(iter(NODES)), again, nodes="1"))
+        ended = finish(start(FIRST, again, nodes="1"))
         found["status"], found["output"] = [ended[0][0]], ended[0][1][-3000:]
     if (folder / name / "weights-0.npz").exists():
         found["every clip once an epoch"] = every_clip_once(folder, name)
@@ -229,20 +228,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="+", choices=LAUNCHES, default=LAUNCHES)
     parser.add_argument("--json", type=Path, help="file for all that was found")
+    parser.add_argument("--again", action="store_true", help="go on in FOLDER with what an earlier call left there")
     options = parser.parse_args()
     from reading import write_groups
 
     folder = options.folder.resolve()
+    if folder.is_dir() and any(folder.iterdir()) and not options.again:
+        raise SystemExit(f"{folder} is not empty: name a new folder, or pass --again")
     data = folder / "data set"  # a name with a space
     # 48 KiB a shard, 16 KiB a row group: 96 clips in several shards of several row groups
     files = write_groups(data, CLIPS, 16, 4, group_bytes=2**14, shard_bytes=2**17)
     print(f"{CLIPS} clips in {len(files)} shards; {EPOCHS} epochs of {CLIPS // BATCH} updates of {BATCH} clips")
-    alone(folder, str(data))
+    if not (folder / "alone" / "weights-0.npz").exists():
+        alone(folder, str(data))
     report = {}
     with two_nodes():
-        first = next(iter(NODES.items()))
-        words = ["ip", "netns", "exec", first[0], sys.executable, str(HERE / "range_server.py")]
-        server = subprocess.Popen([*words, str(folder), "--host", first[1]], stdout=subprocess.PIPE, text=True)
+        words = ["ip", "netns", "exec", FIRST, sys.executable, str(HERE / "range_server.py")]
+        server = subprocess.Popen([*words, str(folder), "--host", NODES[FIRST]], stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
         address = f"{server.stdout.readline().strip()}/data%20set"
         try:
@@ -251,7 +253,7 @@ def main() -> None:
                 shown = {key: value for key, value in report[name].items() if key != "output"}
                 print(f"{name}: {json.dumps(shown)}", flush=True)
                 if name == "cut":
-                    _run("ip", "-n", "mh-node-b", "link", "set", "mh-b", "up")
+                    _run("ip", "-n", SECOND, "link", "set", "mh-b", "up")
         finally:
             server.terminate()
     if options.json:

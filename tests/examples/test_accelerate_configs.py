@@ -35,7 +35,8 @@ def test_fsdp_is_version_2_and_saves_whole_weights():
     config = load_config_from_file(str(FOLDER / "fsdp2.yaml")).fsdp_config
     assert (config["fsdp_version"], config["fsdp_state_dict_type"]) == (2, "FULL_STATE_DICT")
     options = [f"--{name}={value}" for name, value in config.items()]
-    parsed = launch_command_parser().parse_args(["--use_fsdp", "--num_processes=2", *options, "script.py"])
+    few = ["--use_fsdp", "--num_processes=2", "--num_machines=1", "--mixed_precision=bf16"]
+    parsed = launch_command_parser().parse_args([*few, *options, "script.py"])
     environment = prepare_multi_gpu_env(parsed)
     assert environment["ACCELERATE_USE_FSDP"] == "true" and environment["FSDP_VERSION"] == "2"
     assert environment["FSDP_RESHARD_AFTER_FORWARD"] == "true"

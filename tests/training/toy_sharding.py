@@ -1,7 +1,6 @@
 """One process of a pre-training whose weights are shared out (FSDP2) on CPUs.
 
-Accelerate leaves FSDP out on CPUs, though torch has it there: its state is told that this is FSDP, with the options
-of examples/accelerate/fsdp2.yaml.
+Accelerate leaves FSDP out on CPUs, though torch has it there: its state is told that this is FSDP.
 """
 
 import json
@@ -19,9 +18,8 @@ from motionhub.objectives.momentum import whole
 from motionhub.training.arguments import TrainingRecipe
 
 
-def shard_on_cpus(options: dict[str, Any]) -> None:
-    plugin = FullyShardedDataParallelPlugin(**options)
-    original = AcceleratorState.__init__
+def shard_on_cpus() -> None:
+    plugin, original = FullyShardedDataParallelPlugin(), AcceleratorState.__init__
 
     def with_fsdp(self: AcceleratorState, *arguments: Any, **named: Any) -> None:
         original(self, *arguments, **named)
@@ -32,7 +30,8 @@ def shard_on_cpus(options: dict[str, Any]) -> None:
 
 
 def main(order: dict[str, Any]) -> None:
-    shard_on_cpus(order["fsdp"])
+    os.environ.update(order["environment"])  # as `accelerate launch` sets it
+    shard_on_cpus()
     model, objective, _ = pretrain(TrainingRecipe(**order["recipe"]))
     parts = [value.to_local().numel() for value in model.parameters() if isinstance(value, DTensor)]
     total = sum(value.numel() for value in model.parameters())
