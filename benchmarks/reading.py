@@ -51,8 +51,8 @@ def write_groups(
     """`clips` clips of one walking person each, sorted by class (the worst case for shuffling), in shards.
 
     A row group is made at once and written, so that one is in memory; encodings and sizes are those of
-    `motionhub dataset build`; README.md names them. With `distinct` shards, whole ones after them are other names (hard
-    links) of these: as many rows, files and row groups to read, in less time and space to write.
+    `motionhub dataset build`; README.md names them. With `distinct` shards, whole ones after them are other names
+    (hard links) of these: as many rows, files and row groups to read, in less time and space to write.
     """
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(CARD, encoding="utf-8")

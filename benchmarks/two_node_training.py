@@ -3,7 +3,7 @@ r"""Training on two machines, each a network namespace of this one: equal to one
     sudo python benchmarks/two_node_training.py FOLDER [--only LAUNCH ...] [--json FILE]
 
 A veth pair joins the namespaces; `torchrun` on each starts one process, over gloo. A model without batch norm is
-trained for two epochs on 96 made clips in three shards. The runs:
+trained for two epochs on 96 made clips in two shards. The runs:
 
     path       both read the shards from the disk                 -> weights of one process, every clip once an epoch
     address    both read them from a web server on the first node -> the same weights, bit for bit
@@ -236,7 +236,7 @@ def main() -> None:
     if folder.is_dir() and any(folder.iterdir()) and not options.again:
         raise SystemExit(f"{folder} is not empty: name a new folder, or pass --again")
     data = folder / "data set"  # a name with a space
-    # 48 KiB a shard, 16 KiB a row group: 96 clips in several shards of several row groups
+    # 96 clips in two shards of several row groups
     files = write_groups(data, CLIPS, 16, 4, group_bytes=2**14, shard_bytes=2**17)
     print(f"{CLIPS} clips in {len(files)} shards; {EPOCHS} epochs of {CLIPS // BATCH} updates of {BATCH} clips")
     if not (folder / "alone" / "weights-0.npz").exists():

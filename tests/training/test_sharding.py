@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 import toy_sharding
-import yaml
-from accelerate.commands.launch import launch_command_parser
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_multi_gpu_env
 from forked import in_processes
 from helpers import read_json
@@ -32,9 +31,8 @@ def losses(folder: Path) -> list[float]:
 
 @pytest.mark.slow
 def test_sharded_weights_and_every_memory_beside_them_are_those_of_one_process(tmp_path: Path) -> None:
-    options = [f"--{name}={value}" for name, value in yaml.safe_load(CONFIG.read_text())["fsdp_config"].items()]
-    few = ["--use_fsdp", "--num_processes=2", "--num_machines=1", "--mixed_precision=no"]
-    environment = prepare_multi_gpu_env(launch_command_parser().parse_args([*few, *options, "script.py"]))
+    launched = launch_command_parser().parse_args(["--config_file", str(CONFIG), "script.py"])
+    environment = prepare_multi_gpu_env(_validate_launch_command(launched)[0])
     chosen = {name: value for name, value in environment.items() if "FSDP" in name}
     recipe = toy_recipe(tmp_path / "two", epochs=2, num_processes=2, max_grad_norm=1.0, log_updates=1)
     order = {"recipe": asdict(recipe), "report": str(tmp_path), "environment": chosen}
