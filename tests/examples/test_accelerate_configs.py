@@ -32,7 +32,7 @@ def test_a_config_launches_its_kind_and_no_other(name):
 
 def test_two_machines_meet_at_one_address():
     found = launched("ddp_two_nodes")
-    assert (found.num_machines, found.rdzv_backend) == (2, "c10d")
+    assert (found.num_machines, found.rdzv_backend) == (2, "static")
     assert found.main_process_ip and found.main_process_port
 
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -30,17 +31,6 @@ Result = TypeVar("Result")
 
 class RunError(ValueError):
     """An error that all processes of a run raise together; the main process prints it."""
-
-
-def is_told(error: BaseException) -> bool:
-    """Whether another process prints this error, or this one has printed it.
-
-    Examples:
-        >>> from motionhub.training.agreement import is_told
-        >>> is_told(ValueError("broken.parquet: cannot be read."))
-        False
-    """
-    return bool(getattr(error, "told", False)) or (isinstance(error, RunError) and rank() > 0)
 
 
 def rank() -> int:
@@ -67,30 +57,39 @@ def launcher_store(timeout: float = 30.0) -> Any:
     return torch.distributed.PrefixStore(f"motionhub/{attempt}", store)
 
 
-def post_failure(text: str) -> bool:
-    """Tells the other processes why this one ends; True if the main process has printed it.
+def post_failure(error: BaseException, text: str) -> bool:
+    """Tells the other processes why this one ends; True if another one has printed it.
 
-    The launcher ends all processes of a machine as soon as one has ended, so this one waits until it was heard.
+    An error before all have joined, or one that all raise together, is printed by the main process; another by the
+    first process that has it. The launcher ends all processes of a machine as soon as one has ended, so this one waits
+    until the main process has called `announce_printed`.
     """
+    if getattr(error, "told", False):
+        return True
     store = launcher_store(timeout=ACKNOWLEDGE)
     if store is None:
         return False
     try:
-        if rank() == 0:
-            store.set("failed", text)
-            store.set("printed", "1")
-            return False
         if not store.check(["failed"]):
-            store.set("failed", f"process {rank()}: {text}")
-        joined = store.check(["joined"])
+            store.set("failed", text if rank() == 0 else f"process {rank()}: {text}")
+        if store.check(["joined"]) and not isinstance(error, RunError):
+            return bool(store.add(f"said/{text}", 1) != 1)
         end = time.monotonic() + ACKNOWLEDGE
-        while not store.check(["printed"]):
-            if joined or time.monotonic() > end:
+        while rank() and not store.check(["printed"]):
+            if time.monotonic() > end:
                 return False
             time.sleep(POLL)
-        return True
+        return rank() > 0
     except RuntimeError:  # the machine of the store is gone
         return False
+
+
+def announce_printed() -> None:
+    """In the main process: lets the others end, which wait in `post_failure`."""
+    store = launcher_store(timeout=1.0) if rank() == 0 else None
+    with suppress(RuntimeError):
+        if store is not None:
+            store.set("printed", "1")
 
 
 def posted_failure() -> str:

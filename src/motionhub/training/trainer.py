@@ -189,7 +189,8 @@ class _Loop:
         self.facts["mixed_precision"] = self.precision.name  # not the recipe's "auto"
         check_same(accelerator, {**self.facts, "version": package_versions()}, differences)
         check_shared_folder(accelerator, self.folder)
-        self.batch_size = clips_per_update(len(train_clips), recipe, processes)
+        size = partial(clips_per_update, len(train_clips), recipe, processes)
+        self.batch_size = in_all_processes(accelerator, size)
         self.order = epoch_order(train_clips, self.batch_size, recipe)
         self.updates_per_epoch = self.order.updates
         self.network = self._network(train_clips)
