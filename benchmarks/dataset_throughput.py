@@ -172,35 +172,44 @@ def first(order: Iterable[int], count: int) -> Iterable[int]:
     return (index for index, _ in zip(order, range(count), strict=False))
 
 
-def measure_reading(options: argparse.Namespace, memory: Memory) -> dict[str, float]:
-    """Clips per second of every way to read shards of row groups; the shards are removed."""
+def measure_reading(options: argparse.Namespace, memory: Memory) -> dict[str, reading.Rate]:
+    """Every way to read shards of row groups, which are removed unless --keep."""
     folder, classes, seconds = Path(options.folder) / "groups", SETS[options.set][2], options.seconds
     frames = options.frames or 80
-    write = partial(reading.write_groups, folder, options.clips, frames, classes, distinct=options.distinct)
-    files = phase(f"write row groups of {frames} frames", memory, options.clips, write)
-    size = sum(Path(name).stat().st_size for name in files)
-    print(f"{len(files)} shards, {size / 2**30:.2f} GiB, {size / options.clips / 1024:.1f} KiB a clip")
-    if options.distinct:
-        print(f"only {options.distinct} of the shards are distinct, the others are other names of these, in the cache")
+    files = sorted(map(str, (folder / "data").glob("*.parquet")))
+    if files:
+        print(f"{folder}: the shards of an earlier call with --keep")
+    else:
+        write = partial(reading.write_groups, folder, options.clips, frames, classes, distinct=options.distinct)
+        files = phase(f"write row groups of {frames} frames", memory, options.clips, write)
     begin = time.perf_counter()
     rows = ShardedRows(files)
-    print(f"opened in {time.perf_counter() - begin:.2f} s, {len(rows.group_sizes)} row groups")
+    size = sum({os.stat(name).st_ino: os.stat(name).st_size for name in files}.values())
+    print(
+        f"{len(rows)} clips, {len(rows.group_sizes)} row groups, {len(files)} shards, on the disk {size / 2**30:.2f} GiB"
+    )
+    if options.distinct:
+        print(
+            f"{options.distinct} of the shards are distinct, the others are links to these, so they stay in the cache"
+        )
+    print(f"opened in {time.perf_counter() - begin:.2f} s")
     anywhere = np.random.default_rng(0).integers(len(rows), size=100_000).tolist()
     order, clips = (
         ShardOrder(rows.group_sizes, BATCH, 0, True),
         ClipDataset(rows, load_processor(PROCESSOR), training=True),
     )
-    found: dict[str, float] = {}
+    found: dict[str, reading.Rate] = {}
 
-    def note(name: str, work: Callable[[], float]) -> None:
+    def note(name: str, work: Callable[[], reading.Rate]) -> None:
         start = time.perf_counter()
-        found[name] = work()
-        print(f"{name:56}{found[name]:10.0f} clips/s   memory {memory.tenths(start)}", flush=True)
+        found[name] = one = work()
+        speed = f"{one.per_second:10.0f} clips/s {one.per_processor_second:10.0f} per processor second"
+        print(f"{name:50}{speed}  memory {memory.tenths(start)}", flush=True)
 
-    note("any row (decodes a row group for each)", lambda: reading.rate((rows[i] for i in anywhere), seconds)[0])
-    note("order of training: rows", lambda: reading.rate((rows[i] for i in order), options.epoch_seconds)[0])
-    note("order of training: processed and augmented", lambda: reading.rate((clips[i] for i in order), seconds)[0])
-    note("datasets, streaming, buffer of 1,000", lambda: reading.by_datasets(files, BATCH, seconds))
+    note("any row (decodes a row group for each)", lambda: reading.rate((rows[i] for i in anywhere), seconds))
+    note("order of training: rows", lambda: reading.rate((rows[i] for i in order), options.epoch_seconds))
+    note("order of training: processed and augmented", lambda: reading.rate((clips[i] for i in order), seconds))
+    note("datasets, streaming, buffer of 1,000", lambda: reading.by_datasets(files, seconds))
     with reading.address_of(folder) as address:
         there = ShardedRows([f"{address}/data/{Path(name).name}" for name in files])
         for readers in options.readers:
@@ -210,7 +219,8 @@ def measure_reading(options: argparse.Namespace, memory: Memory) -> dict[str, fl
     print(f"{'order (files sorted by class)':36}{'rank correlation':>18}{f'classes in {BATCH} clips':>24}")
     for name, correlation, mixed in reading.quality(rows.group_sizes, BATCH, classes):
         print(f"{name:36}{correlation:18.4f}{mixed:24.1f}")
-    shutil.rmtree(folder)
+    if not options.keep:
+        shutil.rmtree(folder)
     return found
 
 
@@ -221,7 +231,7 @@ def t_mor_consumption() -> float:
 
     name = "L_mm + L_mt, queue of 4096"
     step = steps(command(["--queue_size", "4096"]))[name]
-    return 64 / fastest({name: step}, 2)[name]
+    return 64 / fastest({name: step}, 2, time.process_time)[name]
 
 
 def consumption() -> tuple[float, float]:
@@ -229,7 +239,7 @@ def consumption() -> tuple[float, float]:
     from measuring import fastest, unik_gmac
 
     step = build_steps(150, 17, 2, 2, 8, chosen=STEP)[STEP]
-    seconds = fastest({STEP: step}, 3)[STEP]
+    seconds = fastest({STEP: step}, 3, time.process_time)[STEP]
     return 8 / seconds, 3 * 2 * 2 * unik_gmac(150, 17, 2, 60)
 
 
@@ -244,6 +254,7 @@ def main() -> None:
     parser.add_argument("--some", type=int, default=6400, help="clips to measure the slower steps on")
     parser.add_argument("--whole-epoch", action="store_true", help="a whole epoch of batches instead of --some clips")
     parser.add_argument("--groups", action="store_true", help="write whole row groups, and measure reading")
+    parser.add_argument("--keep", action="store_true", help="keep the shards of --groups for a further call")
     parser.add_argument("--readers", type=int, nargs="+", default=[1, 2, 4], help="worker processes of --groups")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement of --groups")
     parser.add_argument("--distinct", type=int, default=None, help="shards of --groups; further ones are links")
@@ -255,7 +266,7 @@ def main() -> None:
     print(f"{machine()}, load {load}\n{json.dumps(vars(options))}", flush=True)
     memory = Memory()
     if options.groups:
-        delivered = measure_reading(options, memory)["order of training: processed and augmented"]
+        delivered = measure_reading(options, memory)["order of training: processed and augmented"].per_processor_second
         print(f"T-MOR training step here (small encoder, two views){'':6}{t_mor_consumption():8.1f} clips/s")
     else:
         files = build(options, memory)

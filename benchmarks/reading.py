@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import spearmanr
@@ -110,16 +112,43 @@ def address_of(folder: Path) -> Iterator[str]:
             process.terminate()
 
 
-def rate(items: Iterable[Any], seconds: float, weight: int = 1) -> tuple[float, int]:
-    """Items per second over at most `seconds` after the first, and how many there were."""
+@dataclass(frozen=True)
+class Rate:
+    """How fast clips came.
+
+    Args:
+        clips: how many were counted.
+        per_second: by the clock, which on a busy machine says little.
+        per_processor_second: of this process and those it has started.
+    """
+
+    clips: int
+    per_second: float
+    per_processor_second: float
+
+
+def rate(items: Iterable[Any], seconds: float, weight: int = 1) -> Rate:
+    """How fast items come, over at most `seconds` after the first; each counts as `weight` clips."""
     items = iter(items)
     next(items)
-    count, start = 0, time.perf_counter()
+    count, start, used = 0, time.perf_counter(), processor_seconds()
     for _ in items:
         count += weight
         if time.perf_counter() - start > seconds:
             break
-    return count / (time.perf_counter() - start), count
+    return Rate(count, count / (time.perf_counter() - start), count / max(1e-9, processor_seconds() - used))
+
+
+def processor_seconds() -> float:
+    """Of this process and those it has started, which are still there."""
+    total = 0.0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system
+    return total
 
 
 class Rows:
@@ -135,22 +164,22 @@ class Rows:
         return len(self.rows[index]["keypoints"])
 
 
-def by_readers(rows: ShardedRows, batch: int, readers: int, seconds: float) -> float:
-    """Clips per second by that many worker processes, in the order of training."""
+def by_readers(rows: ShardedRows, batch: int, readers: int, seconds: float) -> Rate:
+    """How fast clips come from that many worker processes, in the order of training."""
     order = ShardOrder(rows.group_sizes, batch, 0, True)
     loader = DataLoader(Rows(rows), batch, sampler=order, num_workers=readers)  # type: ignore[arg-type]
     batches = iter(loader)
     for _ in range(2 * readers):  # workers start, and each decodes its first groups
         next(batches)
-    return rate(batches, seconds, batch)[0]
+    return rate(batches, seconds, batch)
 
 
-def by_datasets(files: Sequence[str], batch: int, seconds: float) -> float:
-    """Clips per second of `datasets`' own streaming with a shuffling buffer, in one process."""
+def by_datasets(files: Sequence[str], seconds: float) -> Rate:
+    """How fast clips come from `datasets`' own streaming with a shuffling buffer, in one process."""
     from datasets import load_dataset
 
     stream = load_dataset("parquet", data_files=list(files), split="train", streaming=True).with_format("numpy")
-    return rate(stream.shuffle(seed=0, buffer_size=1000), seconds)[0]
+    return rate(stream.shuffle(seed=0, buffer_size=1000), seconds)
 
 
 def quality(sizes: np.ndarray, batch: int, classes: int) -> Iterator[tuple[str, float, float]]:

@@ -165,7 +165,7 @@ def test_the_benchmarks_row_groups_are_clips_of_the_schema(tmp_path: Path) -> No
     assert len(rows) == 20 and len(files) > 2
     assert rows.features == toy_dataset(3).features.copy() | {"label": rows.features["label"]}
     assert ShardedRows.from_saved(f"file://{tmp_path}")["label"].tolist() == rows["label"].tolist()
-    assert reading.rate(iter(range(5)), 9.0)[1] == 4
+    assert reading.rate(iter(range(5)), 9.0).clips == 4
     orders = {name: (correlation, mixed) for name, correlation, mixed in reading.quality(rows.group_sizes, 4, 3)}
     assert orders["files from first to last"][0] == pytest.approx(1)
     assert abs(orders["a full permutation"][0]) < 0.7
