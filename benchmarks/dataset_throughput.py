@@ -185,9 +185,8 @@ def measure_reading(options: argparse.Namespace, memory: Memory) -> dict[str, re
     begin = time.perf_counter()
     rows = ShardedRows(files)
     size = sum({os.stat(name).st_ino: os.stat(name).st_size for name in files}.values())
-    print(
-        f"{len(rows)} clips, {len(rows.group_sizes)} row groups, {len(files)} shards, on the disk {size / 2**30:.2f} GiB"
-    )
+    stored = f"{len(files)} shards, {size / 2**30:.2f} GiB on disk"
+    print(f"{len(rows)} clips, {len(rows.group_sizes)} row groups, {stored}")
     if options.distinct:
         print(
             f"{options.distinct} of the shards are distinct, the others are links to these, so they stay in the cache"
