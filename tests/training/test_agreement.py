@@ -103,6 +103,7 @@ class FailsIn(Supervised):
             raise ValueError("clips-1.parquet: cannot be read as parquet.")
 
 
+@pytest.mark.slow
 def test_an_error_of_one_process_in_the_middle_of_a_run_is_the_reason_that_the_other_gives(files, tmp_path):
     ended = in_processes(lambda rank: run(files, tmp_path / "run", FailsIn(rank), epochs=9, checkpoint_updates=1))
     assert [process.status for process in ended] == [2, 2], [process.output for process in ended]
@@ -112,6 +113,7 @@ def test_an_error_of_one_process_in_the_middle_of_a_run_is_the_reason_that_the_o
     assert f"last checkpoint is in {tmp_path / 'run' / 'last'}" in line
 
 
+@pytest.mark.slow
 def test_a_process_that_falls_silent_ends_the_run_after_the_timeout(files, tmp_path):
     ended = in_processes(
         lambda rank: run(files, tmp_path / "run", FailsIn(rank, 60.0), epochs=9, timeout=5), timeout=60
@@ -120,6 +122,7 @@ def test_a_process_that_falls_silent_ends_the_run_after_the_timeout(files, tmp_p
     assert "could not reach another process of this run" in ended[0].lines[0]
 
 
+@pytest.mark.slow
 def test_more_processes_than_shards_take_every_clip_once(files, tmp_path, monkeypatch):
     """One shard of one row group: updates are shared out, not files."""
     original = ClipDataset.__getitem__
@@ -142,6 +145,7 @@ def test_more_processes_than_clips_of_an_update_are_an_error_with_both_numbers(f
     assert "a multiple of 2 processes" in line and "got 9" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_a_run_is_resumed_by_another_number_of_processes_in_the_middle_of_an_epoch(files, tmp_path, before, after):
     whole = run(files, tmp_path / "whole", epochs=2, batch_size=4)
