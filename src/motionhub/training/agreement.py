@@ -18,6 +18,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
+from motionhub.version import __version__
+
 
 # Packages whose versions change what a process computes.
 PACKAGES = ("torch", "transformers", "datasets", "numpy")
@@ -212,8 +214,6 @@ def check_shared_folder(accelerator: Accelerator, folder: Path) -> None:
 
 def package_versions() -> dict[str, str]:
     """The versions of `PACKAGES` and of this one."""
-    from motionhub.version import __version__
-
     return {"motionhub": __version__, **{name: version(name) for name in PACKAGES}}
 
 
