@@ -2,9 +2,13 @@
 
     taskset -c 0 python benchmarks/dataset_throughput.py FOLDER [--clips 142000] [--set posetics] [--num_proc 2]
     taskset -c 0 python benchmarks/dataset_throughput.py FOLDER --set posecap --clips 1000000 --frames 24
+    python benchmarks/dataset_throughput.py FOLDER --set posecap --clips 1000000 --frames 80 --groups
 
 The clips are made on the fly out of their number, and go through the same `stage` and `merge` as real files do, then
 through `ShardedRows`, `ClipDataset` and a `DataLoader`. It does not measure how fast files of a format are parsed.
+
+With `--groups` whole row groups are written instead, sorted by class, and reading is measured: any row, in the order
+of training, by `datasets`, from a web address on this machine with several readers, and how well clips are mixed.
 """
 
 import argparse
@@ -26,6 +30,7 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 import numpy as np
 import psutil
 import pyarrow as pa
+import reading
 import torch
 from measuring import machine
 from torch.utils.data import DataLoader
@@ -167,12 +172,73 @@ def first(order: Iterable[int], count: int) -> Iterable[int]:
     return (index for index, _ in zip(order, range(count), strict=False))
 
 
+def measure_reading(options: argparse.Namespace, memory: Memory) -> dict[str, reading.Rate]:
+    """Every way to read shards of row groups, which are removed unless --keep."""
+    folder, classes, seconds = Path(options.folder) / "groups", SETS[options.set][2], options.seconds
+    frames = options.frames or 80
+    files = sorted(map(str, (folder / "data").glob("*.parquet")))
+    if files:
+        print(f"{folder}: the shards of an earlier call with --keep")
+    else:
+        write = partial(reading.write_groups, folder, options.clips, frames, classes, distinct=options.distinct)
+        files = phase(f"write row groups of {frames} frames", memory, options.clips, write)
+    begin = time.perf_counter()
+    rows = ShardedRows(files)
+    size = sum({os.stat(name).st_ino: os.stat(name).st_size for name in files}.values())
+    stored = f"{len(files)} shards, {size / 2**30:.2f} GiB on disk"
+    print(f"{len(rows)} clips, {len(rows.group_sizes)} row groups, {stored}")
+    if options.distinct:
+        print(
+            f"{options.distinct} of the shards are distinct, the others are links to these, so they stay in the cache"
+        )
+    print(f"opened in {time.perf_counter() - begin:.2f} s")
+    anywhere = np.random.default_rng(0).integers(len(rows), size=100_000).tolist()
+    order, clips = (
+        ShardOrder(rows.group_sizes, BATCH, 0, True),
+        ClipDataset(rows, load_processor(PROCESSOR), training=True),
+    )
+    found: dict[str, reading.Rate] = {}
+
+    def note(name: str, work: Callable[[], reading.Rate]) -> None:
+        start = time.perf_counter()
+        found[name] = one = work()
+        speed = f"{one.per_second:10.0f} clips/s {one.per_processor_second:10.0f} per processor second"
+        print(f"{name:50}{speed}  memory {memory.tenths(start)}", flush=True)
+
+    note("any row (decodes a row group for each)", lambda: reading.rate((rows[i] for i in anywhere), seconds))
+    note("order of training: rows", lambda: reading.rate((rows[i] for i in order), options.epoch_seconds))
+    note("order of training: processed and augmented", lambda: reading.rate((clips[i] for i in order), seconds))
+    note("datasets, streaming, buffer of 1,000", lambda: reading.by_datasets(files, seconds))
+    with reading.address_of(folder) as address:
+        there = ShardedRows([f"{address}/data/{Path(name).name}" for name in files])
+        for readers in options.readers:
+            for name, chosen in (("disk", rows), ("a web address", there)):
+                measured = partial(reading.by_readers, chosen, BATCH, readers, seconds)
+                note(f"order of training, {readers} readers of {name}", measured)
+    print(f"{'order (files sorted by class)':36}{'rank correlation':>18}{f'classes in {BATCH} clips':>24}")
+    for name, correlation, mixed in reading.quality(rows.group_sizes, BATCH, classes):
+        print(f"{name:36}{correlation:18.4f}{mixed:24.1f}")
+    if not options.keep:
+        shutil.rmtree(folder)
+    return found
+
+
+def t_mor_consumption() -> float:
+    """Clips per second of T-MOR's training step here: two views, L_mm and L_mt, the small encoder, 32 frames."""
+    from measuring import fastest
+    from t_mor_step import command, steps
+
+    name = "L_mm + L_mt, queue of 4096"
+    step = steps(command(["--queue_size", "4096"]))[name]
+    return 64 / fastest({name: step}, 2, time.process_time)[name]
+
+
 def consumption() -> tuple[float, float]:
     """Clips per second of UNIK's training step here (150 frames, two people, bf16), and its GFLOP per clip."""
     from measuring import fastest, unik_gmac
 
     step = build_steps(150, 17, 2, 2, 8, chosen=STEP)[STEP]
-    seconds = fastest({STEP: step}, 3)[STEP]
+    seconds = fastest({STEP: step}, 3, time.process_time)[STEP]
     return 8 / seconds, 3 * 2 * 2 * unik_gmac(150, 17, 2, 60)
 
 
@@ -186,14 +252,25 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="of the DataLoader")
     parser.add_argument("--some", type=int, default=6400, help="clips to measure the slower steps on")
     parser.add_argument("--whole-epoch", action="store_true", help="a whole epoch of batches instead of --some clips")
+    parser.add_argument("--groups", action="store_true", help="write whole row groups, and measure reading")
+    parser.add_argument("--keep", action="store_true", help="keep the shards of --groups for a further call")
+    parser.add_argument("--readers", type=int, nargs="+", default=[1, 2, 4], help="worker processes of --groups")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement of --groups")
+    parser.add_argument("--distinct", type=int, default=None, help="shards of --groups; further ones are links")
+    parser.add_argument("--epoch-seconds", type=float, default=float("inf"), help="of the epoch of --groups")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pa.set_cpu_count(1)
-    print(f"{machine()}\n{json.dumps(vars(options))}", flush=True)
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{machine()}, load {load}\n{json.dumps(vars(options))}", flush=True)
     memory = Memory()
-    files = build(options, memory)
-    delivered = measure(options, files, memory)
-    shutil.rmtree(Path(options.folder) / "saved")
+    if options.groups:
+        delivered = measure_reading(options, memory)["order of training: processed and augmented"].per_processor_second
+        print(f"T-MOR training step here (small encoder, two views){'':6}{t_mor_consumption():8.1f} clips/s")
+    else:
+        files = build(options, memory)
+        delivered = measure(options, files, memory)
+        shutil.rmtree(Path(options.folder) / "saved")
     used, gflop = consumption()
     print(f"UNIK training step here ({gflop:.1f} GFLOP a clip){'':8}{used:8.1f} clips/s")
     print(f"one loading process feeds {delivered / used:.0f} such steps")

@@ -6,8 +6,10 @@ Compared with the same passes of the encoder: forward and backward, and for L_mm
 the second view. Variants take turns; the fastest call of each counts, in seconds of this process on one thread.
 """
 
+import argparse
 import copy
 import time
+from collections.abc import Callable, Sequence
 
 import torch
 from measuring import command_line, fastest
@@ -22,13 +24,17 @@ ENCODER = {"layout": "smarthome-15", "num_joints": 15, "num_people": 1}
 SIZES = {"projection_size": 384, "projection_hidden_size": 256, "text_size": 384, "text_projection_layers": 0}
 
 
-def main() -> None:
+def command(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = command_line(__doc__, 5, official="the official UNIK and 75 frames, not the small one")
     parser.add_argument("--queue_size", type=int, default=65536)
     parser.add_argument("--classes", type=int, default=324)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--queue_dtype", default="float32", choices=("float32", "bfloat16"))
-    chosen = parser.parse_args()
+    return parser.parse_args(argv)
+
+
+def steps(chosen: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """One training step of each variant."""
     torch.manual_seed(0)
     config = UnikConfig(channels=[32, 64, 128, 128], strides=[2, 2, 2, 1], **ENCODER)
     texts = [torch.nn.functional.normalize(torch.randn(3, 384), dim=1) for _ in range(chosen.classes)]
@@ -70,17 +76,18 @@ def main() -> None:
 
         return call
 
-    seconds = fastest(
-        {
-            "encoder": alone(False),
-            "L_mt, every other class": whole(("mt",), "classes"),
-            f"L_mt, queue of {chosen.queue_size}": whole(("mt",), "queue"),
-            "encoder and slow copy": alone(True),
-            f"L_mm + L_mt, queue of {chosen.queue_size}": whole(("mm", "mt"), "classes"),
-        },
-        chosen.repeats,
-        time.process_time,
-    )
+    return {
+        "encoder": alone(False),
+        "L_mt, every other class": whole(("mt",), "classes"),
+        f"L_mt, queue of {chosen.queue_size}": whole(("mt",), "queue"),
+        "encoder and slow copy": alone(True),
+        f"L_mm + L_mt, queue of {chosen.queue_size}": whole(("mm", "mt"), "classes"),
+    }
+
+
+def main() -> None:
+    chosen = command()
+    seconds = fastest(steps(chosen), chosen.repeats, time.process_time)
     base = ""
     for name, taken in seconds.items():
         base = name if name.startswith("encoder") else base

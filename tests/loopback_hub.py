@@ -122,6 +122,7 @@ class LoopbackHub:
         self.requests: list[str] = []
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.objects: dict[str, bytes] = {}
+        self.jobs: list[dict[str, Any]] = []  # what was asked for; nothing is run
         self.lock = threading.Lock()  # one request changes repositories at a time
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
         self._server.daemon_threads = True
@@ -231,6 +232,11 @@ class LoopbackHub:
         oid = repository.add(revision, Commit(header["summary"], files, parent.oid))
         return {**answer, "success": True, "commitOid": oid, "commitUrl": f"{self.page(kind, name)}/commit/{oid}"}
 
+    def run_job(self, request: "_Handler", namespace: str) -> dict[str, Any]:
+        self.jobs.append(request.json())
+        owner = {"id": "0", "name": namespace, "type": "user"}
+        return {"id": f"job{len(self.jobs)}", "createdAt": DATE, "owner": owner, "status": {"stage": "RUNNING"}}
+
     def resolve(self, request: "_Handler", prefix: str, name: str, revision: str, path: str) -> Download:
         commit = self.repository("dataset" if prefix else "model", name).at(revision)
         if path not in commit.files:
@@ -274,6 +280,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("POST", _REPO + r"/preupload/([^/]+)", LoopbackHub.preupload),
     ("POST", _REPO + r"/commit/([^/]+)", LoopbackHub.commit),
     ("POST", _PAGE + r"\.git/info/lfs/objects/batch", LoopbackHub.batch),
+    ("POST", r"/api/jobs/([^/]+)", LoopbackHub.run_job),
     ("PUT", r"/objects/([0-9a-f]{64})", LoopbackHub.store),
     ("GET", _PAGE + r"/resolve/([^/]+)/(.+)", LoopbackHub.resolve),
 )

@@ -51,10 +51,10 @@ ALLOWED: dict[str, set[str]] = {
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
     # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device; a
-    # checkpoint may be packaged with the library.
+    # checkpoint may be packaged with the library. The processes of a run compare their versions.
     "training": {
         *("data/formats", "data/datasets", "data/build", "data/video"),
-        *("hub", "intervals", "metrics", "nn", "processing", "skeletons"),
+        *("hub", "intervals", "metrics", "nn", "processing", "skeletons", "version"),
     },
     # A student of pseudo labels is trained by the one training loop. Frames come from data/video, other programs'
     # keypoints from the formats, and a job's files go out by writers.

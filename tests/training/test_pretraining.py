@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import toy_pretraining
 import transformers
+from forked import in_processes
 from helpers import read_json
 from toy_pretraining import EveryMemory, memory, pose_encoder, pretrain, unlabelled
 from toy_training import toy_dataset, toy_processor, toy_recipe
@@ -34,7 +36,6 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": str(torch.get_num_threads()),
     "MKL_NUM_THREADS": str(torch.get_num_threads()),
 }
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 def assert_same(one: dict[str, np.ndarray], other: Any, tolerance: float = 0.0) -> None:
@@ -66,10 +67,8 @@ def test_killed_in_the_third_epoch_and_resumed_equals_four_epochs_bit_for_bit(tm
 def test_two_processes_equal_one_with_the_same_queue_and_bank_in_both(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path / "two", epochs=2, num_processes=2)
     order = {"recipe": asdict(recipe), "report": str(tmp_path)}
-    done = subprocess.run(
-        [*TWO, str(SCRIPT), json.dumps(order)], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    ended = in_processes(lambda _: toy_pretraining.main(order))
+    assert [process.status for process in ended] == [0, 0], ended
     model, objective, _ = pretrain(toy_recipe(tmp_path / "one", epochs=2))
     alone = memory(model, objective)
     with np.load(tmp_path / "rank0.npz") as first, np.load(tmp_path / "rank1.npz") as second:
@@ -81,17 +80,11 @@ def test_two_processes_equal_one_with_the_same_queue_and_bank_in_both(tmp_path: 
 def test_a_killed_process_ends_the_run_with_a_message_that_says_how_to_go_on(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path / "run", epochs=1000, num_processes=2)
     order = {"recipe": asdict(recipe), "report": str(tmp_path), "kill": [12, 1]}
-    done = subprocess.run(
-        [*TWO, str(SCRIPT), json.dumps(order)],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode != 0
-    assert "could not reach another process of this run" in done.stderr
-    assert f"last checkpoint is in {tmp_path / 'run' / 'last'}" in done.stderr
+    ended = in_processes(lambda _: toy_pretraining.main(order))
+    assert [process.status for process in ended] == [2, None]
+    (line,) = ended[0].lines
+    assert "could not reach another process of this run" in line
+    assert f"last checkpoint is in {tmp_path / 'run' / 'last'}" in line
     model, objective, result = pretrain(toy_recipe(tmp_path / "one", epochs=1))
     assert result.steps == 5
 

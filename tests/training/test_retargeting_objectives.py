@@ -1,29 +1,18 @@
 """The pre-training of ViA and LAC through the trainer: interrupted and resumed bit for bit, two processes are one."""
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import toy_retargeting
+from forked import in_processes
 from helpers import read_json
 from toy_retargeting import CutOff, pretrain
 from toy_training import toy_recipe
 
 from motionhub.objectives.joint_forward import JointForward, padded_alike
-
-
-SCRIPT = Path(__file__).with_name("toy_retargeting.py")
-ENVIRONMENT = {
-    **os.environ,
-    "OMP_NUM_THREADS": str(torch.get_num_threads()),
-    "MKL_NUM_THREADS": str(torch.get_num_threads()),
-}
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 @pytest.mark.parametrize("stage", ["via-pairs", "via-cycle", "lac-pairs"])
@@ -48,9 +37,9 @@ def test_two_processes_equal_one_with_the_same_clusters_and_queues_in_both(tmp_p
     shape = {"epochs": 2, "milestones": [], "learning_rate": 0.02}
     stages = ("via-pairs", "via-cycle", "lac-pairs", "lac-contrast")
     recipes = {stage: asdict(toy_recipe(tmp_path / "two" / stage, num_processes=2, **shape)) for stage in stages}
-    order = json.dumps({"recipes": recipes, "report": str(tmp_path)})
-    done = subprocess.run([*TWO, SCRIPT, order], env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    order = {"recipes": recipes, "report": str(tmp_path)}
+    ended = in_processes(lambda _: toy_retargeting.main(order))
+    assert [process.status for process in ended] == [0, 0], ended
     for stage in stages:
         alone = pretrain(stage, toy_recipe(tmp_path / "one" / stage, **shape))
         with np.load(tmp_path / f"{stage}-0.npz") as first, np.load(tmp_path / f"{stage}-1.npz") as second:

@@ -76,9 +76,9 @@ def test_a_group_is_decoded_once_an_epoch_and_few_are_kept(files: list[str], mon
     rows, decoded = ShardedRows(files), Counter()  # type: ignore[var-annotated]
     original = ShardedRows._open
 
-    def counted(file: str, use: Any) -> Any:
+    def counted(file: str, use: Any, footer: Any = None) -> Any:
         decoded[file] += 1
-        return original(file, use)
+        return original(file, use, footer)
 
     monkeypatch.setattr(ShardedRows, "_open", staticmethod(counted))
     for index in ShardOrder(rows.group_sizes, batch_size=8, seed=1, drop_last=True):

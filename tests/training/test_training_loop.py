@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import toy_training
+from forked import in_processes
 from helpers import read_json, write_json
 from toy_training import (
     SignalAt,
@@ -148,11 +150,8 @@ def test_workers_do_not_change_the_result(tmp_path: Path) -> None:
 def test_two_processes_equal_one_and_count_every_clip_once(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path / "two", epochs=2, num_processes=2)
     order = {"recipe": asdict(recipe), "report": str(tmp_path)}
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*launch, str(SCRIPT), json.dumps(order)], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    ended = in_processes(lambda _: toy_training.main(order))
+    assert [process.status for process in ended] == [0, 0], ended
     model, result = toy_run(toy_recipe(tmp_path / "one", epochs=2))
     for rank in (0, 1):
         report = read_json(tmp_path / f"rank{rank}.json")

@@ -1,6 +1,6 @@
 """A pre-training objective with every kind of state (slow encoder, queue, bank, keys of the batch) on the toy's clips.
 
-As a script it runs one pre-training in its own process, so that a test can kill it or start two of it with torchrun.
+As a script it runs one pre-training in its own process, so that a test can kill it.
 """
 
 import json

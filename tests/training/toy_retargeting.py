@@ -1,11 +1,9 @@
 """The pre-training of ViA and LAC on the toy's clips, with models without batch norm, so that one process is two.
 
-As a script it runs one pre-training in its own process, so that a test can start two of it with torchrun.
+`main` is one process of a run, alone or of two.
 """
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +130,3 @@ def main(order: dict[str, Any]) -> None:
     for stage, recipe in order["recipes"].items():
         left = pretrain(stage, TrainingRecipe(**recipe))
         np.savez(Path(order["report"]) / f"{stage}-{os.environ.get('RANK', '0')}.npz", **left)
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -1,6 +1,6 @@
 """A tiny world for the training tests: clips whose class shows in their position, and a model without batch norm.
 
-As a script it runs one training in its own process, so that a test can kill it or start two of it with torchrun.
+As a script it runs one training in its own process, so that a test can kill it.
 """
 
 import json

@@ -40,6 +40,8 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
             return run() or 0
     except (ValueError, OSError, ImportError) as error:
         text = _in_shell_words(f"{_text(error)}{_flag_hint(error)}")
+        if _told_by_another_process(error, text):
+            return 2
     except KeyboardInterrupt:  # training prints how to resume
         print("motionhub: stopped.", file=sys.stderr)
         return 130
@@ -48,7 +50,24 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         if not text:
             raise
     print(f"motionhub: {printable(' '.join(text.split()))}", file=sys.stderr)
+    if _several_processes():
+        from motionhub.training.agreement import announce_printed
+
+        announce_printed()
     return 2
+
+
+def _several_processes() -> bool:
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def _told_by_another_process(error: Exception, text: str) -> bool:
+    """In a run of several processes: tells the others of the error; whether one of them prints it."""
+    if not _several_processes():
+        return False
+    from motionhub.training.agreement import post_failure
+
+    return post_failure(error, " ".join(text.split()))
 
 
 def printable(text: str) -> str:

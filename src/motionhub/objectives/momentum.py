@@ -58,10 +58,10 @@ class MomentumEncoder(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module, progress: float = 0.0) -> None:
-        """One step towards `network` (of the same architecture)."""
+        """One step towards `network` (of the same architecture), whose weights may be shared out over processes."""
         share = 1 - self.momentum_at(progress)
         for slow, fast in zip(self.network.parameters(), network.parameters(), strict=True):
-            slow.lerp_(fast.detach().to(slow.dtype), share)
+            slow.lerp_(whole(fast.detach()).to(slow.dtype), share)
         if self.batch_norm == "own":
             return
         for held, measured in zip(self.network.buffers(), network.buffers(), strict=True):
@@ -69,6 +69,17 @@ class MomentumEncoder(nn.Module):
                 held.lerp_(measured.to(held.dtype), share)
             else:
                 held.copy_(measured)
+
+
+def whole(weight: Tensor) -> Tensor:
+    """A weight as one tensor: gathered, in every process, where FSDP shares it out over them.
+
+    Examples:
+        >>> from motionhub.objectives.momentum import whole
+        >>> whole(torch.ones(2))
+        tensor([1., 1.])
+    """
+    return weight.full_tensor() if hasattr(weight, "full_tensor") else weight
 
 
 class FeatureQueue(nn.Module):

@@ -10,7 +10,7 @@ from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 # Facts of the machine: a later run does not take them from a checkpoint's training.json.
 MACHINE_FIELDS = {"num_workers", "output_dir", "resume", "checkpoint_epochs", "checkpoint_updates", "log_updates"}
-MACHINE_FIELDS |= {"cpu", "num_processes", "log_with", "tensorboard", "progress_bar"}
+MACHINE_FIELDS |= {"cpu", "num_processes", "timeout", "log_with", "tensorboard", "progress_bar"}
 # A resumed run may change these, and `epochs` without the cosine schedule.
 FREE_ON_RESUME = MACHINE_FIELDS | {"repeat_classes", "milestones", "eval_batch_size", "eval_epochs", "source"}
 FREE_ON_RESUME |= {"gradient_accumulation_steps"}
@@ -125,6 +125,7 @@ class TrainingRecipe:
     log_updates: int = option(10, "Write a line to log.jsonl every this many updates.")
     cpu: bool = option(False, "Use the CPU even if there is an accelerator.")
     num_processes: int | None = option(None, "Require this number of processes. none: any number.")
+    timeout: int = option(600, "Seconds that a process waits for another one before the run ends with an error.")
     log_with: list[str] = option([], "Accelerate trackers besides log.jsonl: tensorboard, wandb, trackio.")
     tensorboard: bool = option(False, "Same as --log_with tensorboard: events in output_dir/tensorboard.")
     progress_bar: bool = option(True, "Show a progress bar, on terminals only.")
@@ -145,7 +146,7 @@ class TrainingRecipe:
 
     def _check_numbers(self) -> None:
         counts = ["epochs", "batch_size", "eval_batch_size", "gradient_accumulation_steps"]
-        counts += ["eval_epochs", "checkpoint_epochs", "log_updates"]
+        counts += ["eval_epochs", "checkpoint_epochs", "log_updates", "timeout"]
         counts += [name for name in ("checkpoint_updates", "num_processes") if getattr(self, name) is not None]
         for name in counts:
             value = getattr(self, name)

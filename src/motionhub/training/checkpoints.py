@@ -60,14 +60,26 @@ class CheckpointError(OSError):
         return str(self.strerror)
 
 
+def gathered_weights(model: Any) -> dict[str, torch.Tensor] | None:
+    """The whole weights of a model that FSDP shares out, or None if it does not. Called in every process."""
+    state = model.state_dict()
+    if not any(hasattr(value, "full_tensor") for value in state.values()):
+        return None
+    return {name: value.full_tensor() if hasattr(value, "full_tensor") else value for name, value in state.items()}
+
+
 def save_model_folder(
-    folder: Path, model: Any, processor: Any, recipe: TrainingRecipe, metrics: dict[str, Any]
+    folder: Path, model: Any, processor: Any, recipe: TrainingRecipe, metrics: dict[str, Any], weights: Any = None
 ) -> None:
-    """Writes what `from_pretrained` reads, metrics.json and training.json. Called in the main process only."""
+    """Writes what `from_pretrained` reads, metrics.json and training.json. Called in the main process only.
+
+    Args:
+        weights: `gathered_weights(model)`.
+    """
     had_bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # its "Writing model shards" would break the bar of the run
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
     finally:
         if had_bar:
             transformers_logging.enable_progress_bar()
@@ -161,18 +173,20 @@ def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]
     """The progress in a state folder.
 
     Raises:
-        ValueError: `facts_of_run` have changed, other than the precision that `mixed_precision="auto"` chooses.
+        ValueError: `facts_of_run` have changed, other than the number of processes (an update has the same clips with
+            any) and the precision that `mixed_precision="auto"` chooses.
     """
     content = _read_progress_file(state / "progress.json")
-    free = ("mixed_precision",) if recipe.mixed_precision == "auto" else ()
-    changed = _differences(content, {name: value for name, value in run_facts.items() if name not in free})
+    free = ("num_processes", *(("mixed_precision",) if recipe.mixed_precision == "auto" else ()))
+    changed = differences(content, {name: value for name, value in run_facts.items() if name not in free})
     if changed:
         raise ValueError(
             f"{state} belongs to another run: {', '.join(changed)}. Change it back to resume that run, or start anew "
             f"with resume='none' (--resume none) or another output_dir (--output_dir, now {recipe.output_dir!r})."
         )
-    # Older states record only the precision.
-    return Progress(**{"machines": [{"mixed_precision": content["mixed_precision"]}], **content["progress"]})
+    # Older states record no more of the machine.
+    older = {name: content[name] for name in ("mixed_precision", "num_processes")}
+    return Progress(**{"machines": [older], **content["progress"]})
 
 
 def _read_progress_file(path: Path) -> dict[str, Any]:
@@ -197,9 +211,21 @@ def _damaged(path: Path, error: BaseException) -> ValueError:
 def load_state(state: Path, accelerator: Accelerator) -> None:
     """Loads the weights, optimizer, schedule and random states of `save_state`. Called in every process.
 
+    A process beyond those that saved keeps the random state it has.
+
     Raises:
         ValueError: names the file that is absent or damaged. Accelerate itself goes on without random states.
     """
+    saved = int(_read_progress_file(state / "progress.json").get("num_processes", 1))
+    if accelerator.process_index < saved:
+        _check_random_states(state, accelerator)
+    try:
+        accelerator.load_state(str(state))
+    except Exception as error:
+        raise _damaged(_first_damaged(state) or state, error) from None
+
+
+def _check_random_states(state: Path, accelerator: Accelerator) -> None:
     from accelerate.utils import RNG_STATE_NAME, load
 
     random_states = state / f"{RNG_STATE_NAME}_{accelerator.process_index}.pkl"
@@ -209,10 +235,6 @@ def load_state(state: Path, accelerator: Accelerator) -> None:
             raise ValueError(f"it lacks {sorted(absent)}")
     except Exception as error:  # the types of damaged pickles are many
         raise _damaged(random_states, error) from None
-    try:
-        accelerator.load_state(str(state))
-    except Exception as error:
-        raise _damaged(_first_damaged(state) or state, error) from None
 
 
 def _first_damaged(state: Path) -> Path | None:
@@ -232,9 +254,10 @@ def _first_damaged(state: Path) -> Path | None:
     return None
 
 
-def machine_facts(precision: str) -> dict[str, Any]:
-    """The facts of a machine that rounding on the CPU depends on."""
+def machine_facts(precision: str, processes: int) -> dict[str, Any]:
+    """The facts of a machine, or of several, that rounding on the CPU depends on."""
     return {
+        "num_processes": processes,
         "mixed_precision": precision,
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
@@ -264,7 +287,9 @@ def _fingerprint(clips: Any) -> str | None:
     return str(clips.fingerprint()) if hasattr(clips, "fingerprint") else None
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differences(
+    before: dict[str, Any], now: dict[str, Any], words: str = "{name} was {old}, is now {new}"
+) -> list[str]:
     """A text for every changed fact, or entry of a dictionary."""
     found = []
     for name, value in now.items():
@@ -273,12 +298,16 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
             continue
         if isinstance(old, dict) and isinstance(value, dict):
             keys = [key for key in {**old, **value} if old.get(key) != value.get(key)]
-            found += [f"{name}.{key} was {_shortly(old.get(key))}, is now {_shortly(value.get(key))}" for key in keys]
+            found += [_words(words, f"{name}.{key}", old.get(key), value.get(key)) for key in keys]
         elif " " in name:  # a hash
             found.append(f"the {name} differ")
         else:
-            found.append(f"{name} was {_shortly(old)}, is now {_shortly(value)}")
+            found.append(_words(words, name, old, value))
     return found
+
+
+def _words(words: str, name: str, old: Any, new: Any) -> str:
+    return words.format(name=name, old=_shortly(old), new=_shortly(new))
 
 
 def _shortly(value: Any) -> str:

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -11,8 +12,10 @@ import psutil  # type: ignore[import-untyped]
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
+from accelerate.utils import InitProcessGroupKwargs
 
 from motionhub.nn.precision import choose_precision
+from motionhub.training.agreement import RunError, join
 from motionhub.training.arguments import TrainingRecipe
 
 
@@ -26,7 +29,9 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
 
     Raises:
         ValueError: another number of processes than requested, or processes that differ in the "auto" precision.
+        RunError: another process has failed, or does not come within `recipe.timeout`.
     """
+    join(recipe.timeout)
     on_cpu = recipe.cpu or not torch.accelerator.is_available()
     device = None if on_cpu else torch.accelerator.current_accelerator()
     precision = choose_precision(recipe.mixed_precision, device or torch.device("cpu")).name
@@ -38,7 +43,13 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
         mixed_precision=precision,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         step_scheduler_with_optimizer=False,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(seconds=recipe.timeout))],
     )
+    if on_cpu and os.environ.get("ACCELERATE_USE_FSDP") == "true" and accelerator.distributed_type != "FSDP":
+        raise ValueError(
+            "FSDP was requested, but Accelerate does not shard on CPUs and would train without it; start with "
+            "torchrun and no config, or on accelerators."
+        )
     expected = recipe.num_processes or processes_asked_for() or accelerator.num_processes
     if accelerator.num_processes != expected:
         raise ValueError(
@@ -48,7 +59,7 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
         )
     chosen = torch.tensor([int(precision == "bf16")], device=accelerator.device)
     if len(set(accelerator.gather(chosen).tolist())) > 1:
-        raise ValueError(
+        raise RunError(
             "The machines of this run differ: mixed_precision 'auto' is bf16 in some processes and float32 in others. "
             "Set one for all: --mixed_precision no, or bf16."
         )
@@ -133,6 +144,12 @@ class StopRequest:
 def any_process(accelerator: Accelerator, flag: bool) -> bool:
     """Whether the flag is set in any process; the same answer in all of them."""
     return bool(accelerator.gather(torch.tensor([int(flag)], device=accelerator.device)).any())
+
+
+class LostProcess(ConnectionError):
+    """Another process of the run has ended, or did not answer in time; the message is printed already."""
+
+    told = True
 
 
 def connection_lost(error: RuntimeError) -> bool:

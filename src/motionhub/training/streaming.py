@@ -1,6 +1,11 @@
-"""Training sets larger than memory: rows read from parquet shards, one row group at a time."""
+"""Training sets larger than memory: rows read from parquet shards, one row group at a time.
 
+Shards are paths or fsspec addresses (`https://`, `hf://`, `s3://`). Of an address, a row group is one request.
+"""
+
+import io
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +21,8 @@ from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 from motionhub.training.order import LANES, WINDOW
 
 
+# Requests for one row group of an address, and seconds before the second; twice as long before each further one.
+TRIES, WAIT = 4, 0.5
 # Decoded row groups per process, 4 to 8 MB each: the window of every lane, and one more for the next window.
 CACHED_GROUPS = LANES * (WINDOW + 1)
 
@@ -40,29 +47,38 @@ class ShardedRows:
     `rows[3]` is a dictionary of numbers and NumPy arrays, `rows["label"]` a column.
 
     Args:
-        files: paths or fsspec URLs (`hf://...`), in the order of the rows.
+        files: paths or fsspec addresses (`https://...`, `hf://...`), in the order of the rows.
         features: types of the columns; by default those of the first file.
 
     Raises:
-        ValueError: no files, or a file that is not parquet.
+        ValueError: no files, a file that is not parquet (half-written), or one with other columns than the first.
+        ImportError: an address that needs a package that is not installed.
     """
 
     def __init__(self, files: Sequence[str | Path], features: Features | None = None) -> None:
         if not files:
             raise ValueError("ShardedRows needs at least one parquet file, got none.")
         self.files = [str(file) for file in files]
-        sizes = [self._group_sizes(file) for file in self.files]
+        self._footers = [self._open(file, lambda opened: opened.metadata) for file in self.files]
+        sizes = [self._group_sizes(footer) for footer in self._footers]
         self.groups = [(file, number) for file, size in enumerate(sizes) for number in range(len(size))]
         self.group_sizes = np.concatenate([np.asarray(size, np.int64) for size in sizes])
         self.ends = np.cumsum(self.group_sizes)
         self.features = features or Features.from_arrow_schema(
             self._open(self.files[0], lambda file: file.schema_arrow)
         )
+        self._check_columns()
         self._forget()
 
     @classmethod
     def from_saved(cls, source: str, config: str | None = None, split: str = "train") -> "ShardedRows":
-        """One split of a saved dataset (`motionhub dataset build`) or a Hub dataset, else a ValueError."""
+        """One split of a saved dataset (`motionhub dataset build`), a Hub dataset, or the address of either.
+
+        Raises:
+            ValueError: no dataset there, or no such split.
+        """
+        if "://" in source:
+            return cls(files_at(source, config, split))
         require_cache()
         try:
             builder = load_dataset_builder(source, config)
@@ -92,7 +108,8 @@ class ShardedRows:
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, str):
-            columns = [self._open(file, lambda opened: opened.read(columns=[index])) for file in self.files]
+            files = zip(self.files, self._footers, strict=True)
+            columns = [self._open(file, lambda opened: opened.read(columns=[index]), footer) for file, footer in files]
             return np.asarray(pa.concat_tables(columns).column(index).to_numpy())
         index = range(len(self))[int(index)]
         group = int(np.searchsorted(self.ends, index, side="right"))
@@ -108,7 +125,7 @@ class ShardedRows:
             self._cached.move_to_end(number)
             return self._cached[number]
         file, position = self.groups[number]
-        group = RowGroup(self._open(self.files[file], lambda opened: opened.read_row_group(position)))
+        group = RowGroup(self._read(file, position))
         self._cached[number] = group
         if len(self._cached) > CACHED_GROUPS:
             self._cached.popitem(last=False)
@@ -118,25 +135,169 @@ class ShardedRows:
         self._cached: OrderedDict[int, RowGroup] = OrderedDict()
         self._process = os.getpid()
 
-    def _group_sizes(self, file: str) -> list[int]:
-        metadata = self._open(file, lambda opened: opened.metadata)
-        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    @staticmethod
+    def _group_sizes(footer: Any) -> list[int]:
+        return [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+
+    def _check_columns(self) -> None:
+        first = self._footers[0].schema.names
+        for file, footer in zip(self.files, self._footers, strict=True):
+            if footer.schema.names != first:
+                other = sorted({*footer.schema.names} ^ {*first}) or "an order of their own"
+                raise ValueError(
+                    f"{file} has other columns than {self.files[0]} ({other}); the shards of a dataset have the same: "
+                    "build it anew with motionhub dataset build."
+                )
+
+    def _read(self, file: int, position: int) -> pa.Table:
+        """One row group."""
+        name, footer = self.files[file], self._footers[file]
+        if "://" not in name:
+            return self._open(name, lambda opened: opened.read_row_group(position), footer)
+        begin, end = byte_range(footer.row_group(position))
+        for attempt in range(1, TRIES + 1):
+            try:
+                system, path = url_to_fs(name)
+                content = system.cat_file(path, start=begin, end=end)
+                if len(content) != end - begin:
+                    raise OSError(f"got {len(content)} of {end - begin} bytes")
+                with pq.ParquetFile(_Part(content, begin), metadata=footer) as opened:
+                    return opened.read_row_group(position)
+            except pa.ArrowInvalid as error:
+                raise _unreadable(name, error) from None
+            except Exception as error:  # clients of stores have errors of their own
+                if attempt == TRIES:
+                    raise _unreadable(name, error, f" after {TRIES} tries") from None
+                time.sleep(WAIT * 2 ** (attempt - 1))
+        raise AssertionError("every attempt returns or raises")
 
     @staticmethod
-    def _open(file: str, use: Any) -> Any:
+    def _open(file: str, use: Any, footer: Any = None) -> Any:
         """`use(ParquetFile)`; opened each time, so that forked processes share nothing."""
-        system, path = url_to_fs(file)
-        try:
-            if "://" not in file:
-                with pq.ParquetFile(path, memory_map=True) as opened:
+        if "://" not in file:
+            try:
+                with pq.ParquetFile(url_to_fs(file)[1], memory_map=True, metadata=footer) as opened:
                     return use(opened)
-            with system.open(path, "rb") as content, pq.ParquetFile(content) as opened:
+            except (pa.ArrowInvalid, OSError) as error:
+                raise _unreadable(file, error) from None
+        try:
+            system, path = url_to_fs(file)
+            # Columns are small parts of a file: without read-ahead, and neighbours in one request.
+            with (
+                system.open(path, "rb", cache_type="none") as content,
+                pq.ParquetFile(content, metadata=footer, pre_buffer=True) as opened,
+            ):
                 return use(opened)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{file}: cannot be read as parquet ({' '.join(str(error).split())}).") from None
+        except ImportError as error:
+            raise ImportError(_needs(file, error)) from None
+        except Exception as error:  # clients of stores have errors of their own
+            raise _unreadable(file, error) from None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cached": OrderedDict()}
+
+
+def files_at(address: str, config: str | None = None, split: str = "train") -> list[str]:
+    """The shards of one split of the dataset at an fsspec address, in the order of their names.
+
+    Args:
+        address: of the dataset's folder, whose README.md lists the files of its splits, as `motionhub dataset build`
+            writes it; or of parquet files, with `*` for any text.
+        config: of the README; by default the one that it calls default, else its first.
+
+    Raises:
+        ValueError: nothing there, or no such config or split.
+        ImportError: the address needs a package that is not installed.
+    """
+    try:
+        system, path = url_to_fs(address)
+        if address.endswith(".parquet"):
+            patterns = [path]
+        else:
+            patterns = _patterns(address, system.cat_file(f"{path.rstrip('/')}/README.md"), config, split)
+            patterns = [f"{path.rstrip('/')}/{pattern}" for pattern in patterns]
+        found = [name for pattern in patterns for name in sorted(system.glob(pattern))]
+    except ImportError as error:
+        raise ImportError(_needs(address, error)) from None
+    except ValueError:
+        raise
+    except Exception as error:  # clients of stores have errors of their own
+        raise ValueError(
+            f"{address}: no dataset there ({_line(error)}); expected the address of a folder with README.md, as "
+            "motionhub dataset build writes it, or of parquet files (https://HOST/data/*.parquet)."
+        ) from None
+    if not found:
+        raise ValueError(f"{address}: no parquet files for the split {split!r} there (looked for {patterns}).")
+    return [system.unstrip_protocol(name) for name in found]
+
+
+def _patterns(address: str, card: bytes, config: str | None, split: str) -> list[str]:
+    """The paths of a split in a dataset card."""
+    from huggingface_hub import DatasetCard
+
+    configs = DatasetCard(card.decode(), ignore_metadata_errors=True).data.to_dict().get("configs") or []
+    named = {entry.get("config_name", "default"): entry for entry in configs}
+    default = next((name for name, entry in named.items() if entry.get("default")), next(iter(named), None))
+    chosen = named.get(config or default)
+    if chosen is None:
+        raise ValueError(f"{address}/README.md has the configs {list(named)}, not {config!r}.")
+    files = chosen.get("data_files") or []
+    splits = {entry["split"]: entry["path"] for entry in files if isinstance(entry, dict)}
+    if split not in splits:
+        raise ValueError(f"{address} has the splits {list(splits)}, not {split!r}; config {config or default!r}.")
+    return [splits[split]] if isinstance(splits[split], str) else list(splits[split])
+
+
+def byte_range(group: Any) -> tuple[int, int]:
+    """The first byte of a row group in its file, and the one after its last."""
+    columns = [group.column(number) for number in range(group.num_columns)]
+    begins = [
+        min(column.data_page_offset, column.dictionary_page_offset or column.data_page_offset) for column in columns
+    ]
+    ends = [begin + column.total_compressed_size for begin, column in zip(begins, columns, strict=True)]
+    return min(begins), max(ends)
+
+
+class _Part(io.RawIOBase):
+    """Some bytes of a file, read at their places in the whole file."""
+
+    def __init__(self, content: bytes, begin: int) -> None:
+        self.content, self.begin, self.place = memoryview(content), begin, begin
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.begin + len(self.content)}[whence]
+        self.place = start + offset
+        return self.place
+
+    def read(self, size: int = -1) -> bytes:
+        start = self.place - self.begin
+        if start < 0:
+            raise OSError("a read before the row group")
+        found = self.content[start : None if size < 0 else start + size]
+        self.place += len(found)
+        return bytes(found)
+
+
+def _unreadable(file: str, error: BaseException, when: str = "") -> ValueError:
+    return ValueError(f"{file}: cannot be read as parquet{when} ({_line(error)}).")
+
+
+def _needs(address: str, error: ImportError) -> str:
+    http = address.startswith(("http://", "https://"))
+    return f'{address}: {_line(error)}; pip install "motionhub[http]".' if http else f"{address}: {_line(error)}."
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class RowGroup:

@@ -8,8 +8,10 @@ running statistics of the main process.
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,21 @@ from transformers import PreTrainedModel
 
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.collate import averages_padding, collate_skeletons
+from motionhub.training.agreement import (
+    check_same,
+    check_shared_folder,
+    first_to_say,
+    in_all_processes,
+    package_versions,
+    posted_failure,
+)
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.checkpoints import (
     Progress,
+    differences,
     facts_of_run,
     find_state,
+    gathered_weights,
     load_state,
     machine_facts,
     read_progress,
@@ -45,7 +57,7 @@ from motionhub.training.dataset import (
 from motionhub.training.evaluators import ClassificationEvaluation
 from motionhub.training.objective import Objective, PretrainingObjective, RunInfo, as_objective, losses_of
 from motionhub.training.optimization import build_optimizers, build_schedule, freeze_backbone, set_mode
-from motionhub.training.processes import StopRequest, build_accelerator, clips_per_update, connection_lost
+from motionhub.training.processes import LostProcess, StopRequest, build_accelerator, clips_per_update, connection_lost
 from motionhub.training.tracking import RunningMean, logger, progress_bar, start_trackers
 
 
@@ -125,6 +137,18 @@ def train(
     if recipe.mode == "linear":
         freeze_backbone(model)
     config = None if isinstance(objective, PretrainingObjective) else model.config
+    data = partial(_clips, train_dataset, eval_dataset, processor, recipe, config, evaluation)
+    loop = _Loop(accelerator, model, processor, recipe, objective, primary_metric)
+    with loop.losses_of_processes_told():
+        train_clips, eval_clips, evaluation = in_all_processes(accelerator, data)
+        loop.prepare(train_clips, eval_clips, evaluation, collate)
+        return loop.run()
+
+
+def _clips(
+    train_dataset: Any, eval_dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, evaluation: Any
+) -> tuple[Any, Any, Evaluation | None]:
+    """The clips to train and to evaluate on, and the evaluation."""
     train_clips = as_clips(train_dataset, processor, recipe, config, training=True)
     eval_clips = None if eval_dataset is None else as_clips(eval_dataset, processor, recipe, config, training=False)
     if eval_clips is not None and evaluation is None:
@@ -134,9 +158,7 @@ def train(
                 "evaluation=..., e.g. motionhub.EmbeddingProbe."
             )
         evaluation = ClassificationEvaluation(class_names_of(config))
-    loop = _Loop(accelerator, model, processor, recipe, objective, primary_metric)
-    loop.prepare(train_clips, eval_clips, evaluation, collate)
-    return loop.run()
+    return train_clips, eval_clips, evaluation
 
 
 @dataclass
@@ -156,14 +178,19 @@ class _Loop:
         self.pretraining = self.objective if isinstance(self.objective, PretrainingObjective) else None
         self.folder = Path(self.recipe.output_dir)
         self.metrics: dict[str, Any] = {}
+        self.progress = Progress()
 
     def prepare(self, train_clips: Any, eval_clips: Any, evaluation: Evaluation | None, collate: Any) -> None:
         """Makes loaders, optimizers and schedules, and loads the state of an earlier run."""
         recipe, accelerator = self.recipe, self.accelerator
         processes = accelerator.num_processes
-        self.facts = facts_of_run(recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
+        facts = partial(facts_of_run, recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
+        self.facts = in_all_processes(accelerator, facts)
         self.facts["mixed_precision"] = self.precision.name  # not the recipe's "auto"
-        self.batch_size = clips_per_update(len(train_clips), recipe, processes)
+        check_same(accelerator, {**self.facts, "version": package_versions()}, differences)
+        check_shared_folder(accelerator, self.folder)
+        size = partial(clips_per_update, len(train_clips), recipe, processes)
+        self.batch_size = in_all_processes(accelerator, size)
         self.order = epoch_order(train_clips, self.batch_size, recipe)
         self.updates_per_epoch = self.order.updates
         self.network = self._network(train_clips)
@@ -176,6 +203,11 @@ class _Loop:
         schedules = [build_schedule(one, recipe, self.updates_per_epoch) for one in optimizers]
         self.model, self.loader, *prepared = accelerator.prepare(self.network, loader, *optimizers, *schedules)
         self.optimizers, self.schedules = prepared[: len(optimizers)], prepared[len(optimizers) :]
+        if self.pretraining is not None and evaluation is not None and accelerator.distributed_type == "FSDP":
+            raise ValueError(
+                "An evaluation during pre-training calls the encoder alone, whose weights FSDP shares out: pass no "
+                "evaluation, and evaluate the checkpoint afterwards, or train with DDP (examples/accelerate/ddp.yaml)."
+            )
         self.evaluation, self.eval_loader = evaluation, None
         if eval_clips is not None:
             self.eval_loader = accelerator.prepare(self._eval_loader(eval_clips, collate))
@@ -208,9 +240,16 @@ class _Loop:
             for value in self.bare_model.to(self.accelerator.device).state_dict().values():
                 broadcast(value)
         run = RunInfo(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
-        return self.pretraining.prepare(self.bare_model, run)
+        network = self.pretraining.prepare(self.bare_model, run)
+        check_same(self.accelerator, {"objective": self.facts["objective"]}, differences)
+        return network
 
     def _resume(self) -> Progress:
+        progress = in_all_processes(self.accelerator, self._saved_progress)
+        check_same(self.accelerator, {"update to resume from": progress.step}, differences)
+        return progress
+
+    def _saved_progress(self) -> Progress:
         state = find_state(self.recipe)
         if state is None:
             return Progress()
@@ -236,7 +275,8 @@ class _Loop:
                         f"{self.batch_size} clips per update: the training set has less than {recipe.batch_size}."
                     )
                 self.clock = time.perf_counter() - progress.seconds
-                self._epochs()
+                while self.progress.epoch < recipe.epochs:
+                    self._epoch()
         finally:
             for tracker in trackers:
                 tracker.finish()
@@ -251,7 +291,7 @@ class _Loop:
 
     def _report_machine(self) -> None:
         """Logs the precision that "auto" chose, and differences from the machine of an interrupted run."""
-        machines, now = self.progress.machines, machine_facts(self.precision.name)
+        machines, now = self.progress.machines, self._machine()
         if self.recipe.mixed_precision == "auto":
             self._info(f"mixed_precision auto: {self.precision}.")
         before = machines[-1] if machines else now
@@ -267,16 +307,22 @@ class _Loop:
         if changed or not machines:
             machines.append(now)
 
-    def _epochs(self) -> None:
+    def _machine(self) -> dict[str, Any]:
+        return machine_facts(self.precision.name, self.accelerator.num_processes)
+
+    @contextmanager
+    def losses_of_processes_told(self) -> Iterator[None]:
+        """Raises ConnectionError, which is already printed, for what another process's end causes in this one."""
         try:
-            while self.progress.epoch < self.recipe.epochs:
-                self._epoch()
+            yield
         except RuntimeError as error:
             if self.accelerator.num_processes == 1 or not connection_lost(error):
                 raise
-            # Printed immediately by every remaining process: the launcher is about to end it.
-            print(self._lost(), file=sys.stderr, flush=True)
-            raise ConnectionError(self._lost()) from error
+            lost = LostProcess(self._lost())
+            if first_to_say("lost"):
+                # Printed immediately: the launcher is about to end this process.
+                print(f"motionhub: {lost}", file=sys.stderr, flush=True)
+            raise lost from error
 
     def _epoch(self) -> None:
         progress = self.progress
@@ -323,10 +369,10 @@ class _Loop:
     def _lost(self) -> str:
         last = self.folder / "last"
         kept = f"The state of the last checkpoint is in {last}" if last.is_dir() else "There is no checkpoint yet"
+        reason = posted_failure() or "it ended (killed, out of memory, its machine is gone)"
         return (
             f"After update {self.progress.step} process {self.accelerator.process_index} could not reach another "
-            f"process of this run: it ended (killed, out of memory, an error that it reports itself). {kept}; the "
-            "same command resumes from there."
+            f"process of this run: {reason.rstrip('.')}. {kept}; the same command resumes from there."
         )
 
     def _after_update(self, losses: RunningMean) -> None:
@@ -416,8 +462,9 @@ class _Loop:
 
     def _write(self, name: str, *, with_state: bool) -> None:
         def write(folder: Path) -> None:
+            weights = gathered_weights(self.bare_model)
             if self.accelerator.is_main_process:
-                save_model_folder(folder, self.bare_model, self.processor, self.recipe, self.metrics)
+                save_model_folder(folder, self.bare_model, self.processor, self.recipe, self.metrics, weights)
             if with_state:
                 save_state(folder / "state", self.accelerator, self.progress, self.facts)
 

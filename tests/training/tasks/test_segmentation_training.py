@@ -1,15 +1,13 @@
 """Models that label every frame, through the one loop: they learn, resume, and several processes equal one."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import in_processes
 from helpers import read_json
-from toy_frames import frames_dataset, frames_model, frames_processor, frames_run
+from toy_frames import frames_dataset, frames_model, frames_processor, frames_run, one_of_two
 from toy_training import weights
 
 from motionhub.models.unik import UnikForActionSegmentation
@@ -25,9 +23,6 @@ from motionhub.training.tasks.segmentation import (
     is_segmentation_model,
     train_segmentation,
 )
-
-
-SCRIPT = Path(__file__).with_name("toy_frames.py")
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +53,8 @@ def test_killed_and_resumed_equals_uninterrupted(whole_run, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_score_every_clip_once_and_alike(tmp_path):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": str(torch.get_num_threads()),
-        "MKL_NUM_THREADS": str(torch.get_num_threads()),
-    }
-    done = subprocess.run(
-        [*launch, str(SCRIPT), str(tmp_path)], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    ended = in_processes(lambda _: one_of_two(tmp_path))
+    assert [process.status for process in ended] == [0, 0], ended
     reports = [read_json(tmp_path / f"rank{rank}.json") for rank in (0, 1)]
     assert [report["num_processes"] for report in reports] == [2, 2]
     assert reports[0]["history"] == reports[1]["history"]

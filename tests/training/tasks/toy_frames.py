@@ -1,10 +1,9 @@
 """A tiny world for tests of labels per frame: the class of a frame shows in the height of the body.
 
-As a script it runs one training in its own process, so that a test can start two of it with torchrun.
+`one_of_two` is one process of a run of two.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,8 @@ def frames_run(output_dir: Path, **changes: Any) -> tuple[Any, TrainingResult]:
     return model, result
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+def one_of_two(folder: Path) -> None:
+    """One of two processes of a run: trains, and reports what it has seen."""
     _, outcome = frames_run(folder / "two", num_processes=2, epochs=1, learning_rate=1e-6)
     from accelerate import PartialState
 
