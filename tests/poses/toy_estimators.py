@@ -62,4 +62,3 @@ class Unloadable(Brightness):
 
     def __init__(self) -> None:
         raise ImportError("The estimator needs toys: pip install toys")
-

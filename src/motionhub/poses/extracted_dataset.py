@@ -177,7 +177,11 @@ class _Run:
         return finished_parts(self.job.out, self.plan)
 
     def _on_ray(
-        self, pending: Sequence[int], marks: Mapping[int, dict[str, Any]], resources: Mapping[str, Resources], done: int
+        self,
+        pending: Sequence[int],
+        marks: Mapping[int, dict[str, Any]],
+        resources: Mapping[str, Resources],
+        done: int,
     ) -> None:
         seen = list(marks.values())
         disable = None if self.progress is None else not self.progress
@@ -360,7 +364,9 @@ def _finished(out: Store, plan: Plan) -> ExtractedDataset | None:
     try:
         manifest = json.loads(out.read(MANIFEST))
     except FileNotFoundError:
-        there = [name for name in out.files() if name.split("/")[0] not in (STATE, "data", STATS, FAILURES, "README.md")]
+        there = [
+            name for name in out.files() if name.split("/")[0] not in (STATE, "data", STATS, FAILURES, "README.md")
+        ]
         if there:
             raise ValueError(f"{out.address}: has other files ({there[0]}); give a new output.") from None
         return None

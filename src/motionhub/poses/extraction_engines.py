@@ -59,7 +59,11 @@ class Resources:
                     values[name] = float(value)
                 else:
                     raise ValueError
-            if not expert or min(values.values()) < 0 or not 1 <= values.get("min_workers", 1) <= values.get("max_workers", 1e9):
+            if (
+                not expert
+                or min(values.values()) < 0
+                or not 1 <= values.get("min_workers", 1) <= values.get("max_workers", 1e9)
+            ):
                 raise ValueError
         except ValueError:
             raise ValueError(

@@ -154,12 +154,14 @@ def agreed_plan(out: Store, now: Plan) -> Plan:
         raise ValueError(f"{out.address}/{PLAN}: is damaged ({error}); remove {out.address}/state.") from None
     if differ := changes(before, now):
         raise ValueError(
-            f"{out.address}: was begun with other inputs ({shortened(differ)}); resume with those, or give another output."
+            f"{out.address}: was begun with other inputs ({shortened(differ)}); resume with those, or give another "
+            "output."
         )
     return before
 
 
 def part_name(number: int) -> str:
+    """Where a part lies in the output, without its suffix."""
     return f"{PARTS}/{number:06d}"
 
 

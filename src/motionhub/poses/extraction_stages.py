@@ -7,7 +7,7 @@ import pickle
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,7 @@ class ExpertStage:
         try:
             with self.job.videos.local(name) as path:
                 fetched = time.perf_counter() - began
-                found = self.process.detect(path, share, count, **windows)
+                found = _without_path(self.process.detect(path, share, count, **windows), str(path), name)
         except StoreError as error:  # of the store, not of the video
             return Answer((), refused=str(error))
         except EstimatorUnusable as error:  # after a crash it could not be loaded again
@@ -129,7 +129,7 @@ class ExpertStage:
 def joined(
     rows: Iterable[Mapping[str, Any]], sizes: Mapping[int, int]
 ) -> Iterator[tuple[int, dict[str, list[Mapping[str, Any]]]]]:
-    """Rows of the last expert, in any order -> parts whose rows have all come: number, video -> rows in order of share.
+    """Rows of the last expert, in any order -> parts whose rows have all come: number, and video -> rows of its shares.
 
     Args:
         rows: with `part`, `video`, `share`, `refused` and the answers.
@@ -252,6 +252,13 @@ def _one_version(job: Job, answers: Sequence[Answer]) -> dict[str, str]:
     return seen
 
 
+def _without_path(found: Sequence[Detections] | Failure, path: str, name: str) -> Sequence[Detections] | Failure:
+    """Failures name the video as the dataset does: a copy's path on a worker is of no use, and differs each time."""
+    if not isinstance(found, Failure):
+        return found
+    return replace(found, message=found.message.replace(path, name), trace=found.trace.replace(path, name))
+
+
 def _other_versions(expected: Mapping[str, str], here: Mapping[str, str]) -> str:
     """Why a worker with these versions cannot take part; empty if it can."""
     for name, version in expected.items():
@@ -269,7 +276,9 @@ def _check_owner(job: Job) -> None:
     if job.token:
         owner = read_owner(job.out)
         if owner is not None and owner["token"] != job.token:
-            raise RunEnded(f"{job.out.address}: another run (process {owner.get('process')} on {owner.get('host')}) owns it.")
+            raise RunEnded(
+                f"{job.out.address}: another run (process {owner.get('process')} on {owner.get('host')}) owns it."
+            )
 
 
 def _seconds(job: Job, answers: Mapping[str, Sequence[Sequence[Answer]]]) -> dict[str, float]:

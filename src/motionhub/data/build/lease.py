@@ -71,7 +71,9 @@ class Lease:
     def check(self) -> None:
         """Raises ValueError if another run has taken the output over."""
         if self._lost_to:
-            raise ValueError(f"{self.store.address}: {self._lost_to} has taken it over; this run ends. Nothing is lost.")
+            raise ValueError(
+                f"{self.store.address}: {self._lost_to} has taken it over; this run ends. Nothing is lost."
+            )
 
     def _move(self) -> None:
         count = 0

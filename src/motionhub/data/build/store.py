@@ -145,14 +145,16 @@ def store_at(address: str | os.PathLike[str], options: Mapping[str, Any] | None 
     try:
         store._place("")
     except ValueError as error:
-        raise ValueError(f"{text}: expected a path or an address of fsspec, such as s3://BUCKET/NAME: {error}.") from None
+        raise ValueError(
+            f"{text}: expected a path or an address of fsspec, such as s3://BUCKET/NAME: {error}."
+        ) from None
     except ImportError as error:
         raise ImportError(f"{text}: {error}") from None
     return store
 
 
 def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """The result of `call`, or TimeoutError; a thread that hangs is left behind and does not keep the program alive."""
+    """The result of `call`, or TimeoutError; a thread that hangs is left behind, and does not keep Python alive."""
     answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
