@@ -129,7 +129,7 @@ class ExpertStage:
 def joined(
     rows: Iterable[Mapping[str, Any]], sizes: Mapping[int, int]
 ) -> Iterator[tuple[int, dict[str, list[Mapping[str, Any]]]]]:
-    """Rows of the last expert, in any order -> parts whose rows have all come: number, and video -> rows of its shares.
+    """Rows of the last expert, in any order -> parts whose rows have all come: number, video -> its rows.
 
     Args:
         rows: with `part`, `video`, `share`, `refused` and the answers.
