@@ -174,7 +174,7 @@ class _Run:
         else:
             how: dict[str, Any] = {"num_proc": num_proc, "progress": self.progress, "done": done}
             run_on_this_machine(self.job, self.plan, pending, **how)
-        return finished_parts(self.job.out, self.plan)
+        return marks | finished_parts(self.job.out, self.plan, pending)
 
     def _on_ray(
         self,

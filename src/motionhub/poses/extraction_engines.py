@@ -142,9 +142,11 @@ def marks_on_ray(
     with _own_errors(ray):
         for number, answers in joined(data.iter_rows(), sizes):
             running.append(finish.remote(job, number, plan.part(number), answers))
-            while len(running) >= most:
-                [one], running = ray.wait(running)
-                yield ray.get(one)
+            while running:
+                done, running = ray.wait(running, timeout=None if len(running) >= most else 0)
+                if not done:
+                    break
+                yield ray.get(done[0])
         for one in running:
             yield ray.get(one)
 

@@ -3,7 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +24,7 @@ PARTS = "state/parts"
 # Larger files are shared among several workers, one for each of so many bytes.
 SPLIT_BYTES = 2**26
 _MOST_SHARES = 64
+_READERS = 16  # of marks at once: a store answers in its time, not in ours
 
 
 @dataclass(frozen=True)
@@ -165,18 +167,25 @@ def part_name(number: int) -> str:
     return f"{PARTS}/{number:06d}"
 
 
-def finished_parts(out: Store, plan: Plan) -> dict[int, dict[str, Any]]:
-    """The marks of the parts that are complete: the mark is of this plan, and the file has the size it states."""
-    files = out.files(PARTS)
-    found: dict[int, dict[str, Any]] = {}
-    for number in range(plan.num_parts):
-        name = part_name(number)
-        if f"{name}.json" not in files or f"{name}.parquet" not in files:
-            continue
-        mark = read_mark(out, f"{name}.json")
-        if mark.get("plan") == plan.fingerprint and mark["bytes"] == files[f"{name}.parquet"].size:
-            found[number] = mark
-    return found
+def finished_parts(out: Store, plan: Plan, numbers: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
+    """The marks of the parts that are complete: the mark is of this plan, and the file has the size it states.
+
+    Args:
+        out: the output.
+        plan: of the run.
+        numbers: of parts to look at; None: all.
+    """
+    files, fingerprint = out.files(PARTS), plan.fingerprint
+    numbers = range(plan.num_parts) if numbers is None else numbers
+    names = {number: part_name(number) for number in numbers}
+    there = [number for number, name in names.items() if {f"{name}.json", f"{name}.parquet"} <= files.keys()]
+    with ThreadPoolExecutor(_READERS) as pool:
+        marks = pool.map(lambda number: read_mark(out, f"{names[number]}.json"), there)
+        return {
+            number: mark
+            for number, mark in zip(there, marks, strict=True)
+            if mark.get("plan") == fingerprint and mark["bytes"] == files[f"{names[number]}.parquet"].size
+        }
 
 
 def read_mark(out: Store, name: str) -> dict[str, Any]:
