@@ -150,7 +150,9 @@ def extract_dataset(
     with Lease(target) as lease:
         plan = agreed_plan(target, plan)
         run = _Run(replace(job, token=lease.token), plan, lease, engine, progress)
-        return run.finish(run.parts(num_proc, resources or {}))
+        made = run.finish(run.parts(num_proc, resources or {}))
+    target.remove_folder(STATE)  # with the lease's own file, which its thread writes until here
+    return made
 
 
 class _Run:
@@ -251,7 +253,6 @@ class _Run:
         out.write("README.md", _card(self.job, manifest).encode())
         self.lease.check()
         self._write_json(MANIFEST, manifest)
-        out.remove_folder(STATE)
         return ExtractedDataset(out.address, manifest, stats)
 
     def _stats(self, marks: Sequence[Mapping[str, Any]], made: int) -> dict[str, Any]:
