@@ -33,7 +33,9 @@ def main() -> None:
     parser.add_argument("--estimator", default="mediapipe", help="pose estimator")
     arguments = parser.parse_args()
     finder, loading = timed(lambda: get_estimator(arguments.estimator))
-    totals = dict.fromkeys(("frames", "decoding", "estimating", "SST-A and writing", "clips", "bytes", "detections"), 0.0)
+    totals = dict.fromkeys(
+        ("frames", "decoding", "estimating", "SST-A and writing", "clips", "bytes", "detections"), 0.0
+    )
     print("video, size: frames; ms a frame: decoding, with estimator; ms a clip: tracks, SST-A of two, writing; bytes")
     for path in sorted(arguments.videos.glob("*.*")):
         video = open_video(path)

@@ -2,9 +2,9 @@
 
     sudo python benchmarks/two_nodes.py --videos ../shared/videos      # root: `ip netns`
 
-Runs once on this machine alone, once on one and once on two nodes, then disturbed: kill -9 of a worker, of the driver,
-and of a whole node in the middle, each followed by what a user does (nothing, or the same call again). Every run must
-give the same shards. Estimators are those of the tests, so what is measured is everything around them.
+Runs once on this machine alone, then on two nodes, disturbed: kill -9 of a worker, of the driver, and of a whole node
+in the middle, each followed by what a user does (nothing, or the same call again); then, undisturbed, with one and with
+two workers for each expert. Every run must give the same shards. Estimators are those of the tests, so what is measured is everything around them.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,38 +38,46 @@ HEAD, OTHER = NODES
 GCS, STORE = f"{NODES[HEAD]}:6379", f"loopback://{NODES[HEAD]}:8000/bucket"
 EXPERTS = ["toy_estimators:Brightness:seconds=0.02", "toy_estimators:Brightness:shift=0.5,seconds=0.02"]
 PER_PART = 10
+LONGEST = 3600  # seconds for anything
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--videos", type=Path, help="folder of real videos, of which the first frames are taken")
     parser.add_argument("--number", type=int, default=200, help="videos in all")
+    parser.add_argument("--scaling", type=int, default=200, help="videos of the runs that compare one and two workers")
     parser.add_argument("--drive", help="internal: be the driver; where the output goes")
+    parser.add_argument("--source", default="in", help="internal: where the videos of the driver are")
     parser.add_argument("--workers", type=int, default=2, help="internal: workers of each expert")
     parser.add_argument("--serve", type=Path, help="internal: be the store, with the videos of a folder")
     arguments = parser.parse_args()
     if arguments.drive:
-        drive(arguments.drive, arguments.workers)
+        drive(arguments.source, arguments.drive, arguments.workers)
     elif arguments.serve:
-        serve(arguments.serve)
+        serve(arguments.serve, arguments.scaling)
     else:
-        compare(arguments.videos, arguments.number)
+        compare(arguments.videos, arguments.number, arguments.scaling)
 
 
-def compare(real: Path | None, number: int) -> None:
+def compare(real: Path | None, number: int, scaling: int) -> None:
     """All runs, with what they gave."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         taken = make_videos(folder / "videos", real, number)
         print(f"{number} videos, {taken} of them real; parts of {PER_PART}", flush=True)
-        alone = on_this_machine(folder)
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        running = pool.submit(on_this_machine, folder)
         stack.enter_context(namespaces())
-        stack.enter_context(child([sys.executable, __file__, "--serve", str(folder / "videos")], HEAD))
-        stack.enter_context(node(HEAD))
-        report("1 node, 1 worker an expert", *run_to_end("one", 1), alone)
-        stack.enter_context(node(OTHER))
-        report("2 nodes, 2 workers an expert", *run_to_end("two", 2), alone)
+        words = [sys.executable, __file__, "--serve", str(folder / "videos"), "--scaling", str(scaling)]
+        stack.enter_context(child(words, HEAD))
+        for name in NODES:
+            start_node(name)
+        alone = running.result()
         disturbed(alone)
+        start_node(OTHER)
+        one = run_to_end("one", 1)
+        report(f"2 nodes, 1 worker an expert, {scaling} videos", *one, one[0]["shards"])
+        report(f"2 nodes, 2 workers an expert, {scaling} videos", *run_to_end("two", 2), one[0]["shards"])
 
 
 def disturbed(alone: list[Any]) -> None:
@@ -89,10 +98,10 @@ def disturbed(alone: list[Any]) -> None:
             os.kill(pid, signal.SIGKILL)
     print(f"kill -9 of node {OTHER} after {parts('killed')} parts", flush=True)
     began = time.perf_counter()
-    if driver.wait(timeout=1200):
+    if driver.wait(timeout=LONGEST):
         print("the driver ended with the node; the same call again", flush=True)
         driver = started("killed")
-        driver.wait(timeout=1200)
+        driver.wait(timeout=LONGEST)
     report("after three kills", *outcome("killed"), alone)
     print(f"{time.perf_counter() - began:.0f} s from the death of the node to the manifest")
 
@@ -123,15 +132,16 @@ def on_this_machine(folder: Path) -> list[Any]:
     from motionhub.poses.extracted_dataset import extract_dataset
 
     began = time.perf_counter()
-    made = extract_dataset(folder / "videos", folder / "out", EXPERTS, videos_per_part=PER_PART, progress=False)
+    how: dict[str, Any] = {"videos_per_part": PER_PART, "num_proc": 2, "progress": False}
+    made = extract_dataset(folder / "videos", folder / "out", EXPERTS, **how)
     seconds = time.perf_counter() - began
-    print(f"engine datasets, 1 process: {made.manifest['clips']} clips, {seconds:.1f} s", flush=True)
+    print(f"engine datasets, 2 processes: {made.manifest['clips']} clips, {seconds:.1f} s", flush=True)
     shutil.rmtree(folder / "out")
     shards: list[Any] = made.manifest["shards"]
     return shards
 
 
-def drive(out: str, workers: int) -> None:
+def drive(source: str, out: str, workers: int) -> None:
     """One run on the cluster."""
     import ray
 
@@ -147,25 +157,29 @@ def drive(out: str, workers: int) -> None:
     )
     resources = {expert: Resources(cpus=0.5, max_workers=workers) for expert in EXPERTS}
     how: dict[str, Any] = {"engine": "ray", "resources": resources, "videos_per_part": PER_PART, "progress": False}
-    extract_dataset(f"{STORE}/in", f"{STORE}/{out}", EXPERTS, **how)
+    extract_dataset(f"{STORE}/{source}", f"{STORE}/{out}", EXPERTS, **how)
 
 
-def serve(folder: Path) -> None:
-    """The object store, which begins with the videos of a folder."""
+def serve(folder: Path, scaling: int) -> None:
+    """The object store, which begins with the videos of a folder, and the first of them once more."""
     with LoopbackServer(NODES[HEAD], 8000) as server:
-        for path in folder.rglob("*.mp4"):
-            server.objects[f"/bucket/in/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+        for number, path in enumerate(sorted(folder.rglob("*.mp4"))):
+            name, content = path.relative_to(folder).as_posix(), path.read_bytes()
+            server.objects[f"/bucket/in/{name}"] = content
+            if number < scaling:
+                server.objects[f"/bucket/few/{name}"] = content
         signal.pause()
 
 
 def run_to_end(out: str, workers: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    if started(out, workers).wait(timeout=1200):
+    if started(out, workers, "few").wait(timeout=LONGEST):
         raise RuntimeError(f"the run into {out} failed")
     return outcome(out)
 
 
-def started(out: str, workers: int = 2) -> subprocess.Popen[bytes]:
-    return popen([sys.executable, __file__, "--drive", out, "--workers", str(workers)], HEAD)
+def started(out: str, workers: int = 2, source: str = "in") -> subprocess.Popen[bytes]:
+    words = [sys.executable, __file__, "--drive", out, "--workers", str(workers), "--source", source]
+    return popen(words, HEAD)
 
 
 def outcome(out: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -188,7 +202,7 @@ def parts(out: str) -> int:
 
 def wait_for(out: str, number: int) -> None:
     """Returns when so many parts are finished."""
-    deadline = time.monotonic() + 900
+    deadline = time.monotonic() + LONGEST
     while parts(out) < number:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{out}: {parts(out)} of {number} parts")
@@ -226,8 +240,7 @@ def namespaces() -> Iterator[None]:
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
-@contextlib.contextmanager
-def node(name: str) -> Iterator[None]:
+def start_node(name: str) -> None:
     """A Ray node of one CPU; on a busy machine its start may need more than one try."""
     own = ["--head", "--port", "6379"] if name == HEAD else ["--address", GCS]
     words = ["ray", "start", *own, "--node-ip-address", NODES[name], "--num-cpus", "1", "--include-dashboard", "false"]
@@ -235,14 +248,12 @@ def node(name: str) -> Iterator[None]:
     words = [word for word in words if name == HEAD or word not in ("--include-dashboard", "false")]
     for _ in range(5):
         # Ray stays in the background; its processes belong to the namespace, which ends them.
-        if popen(words, name).wait(timeout=300) == 0:
-            break
+        if popen(words, name).wait(timeout=LONGEST) == 0:
+            return
         for pid in pids(name):
             if b"ray" in command(pid) and b"--serve" not in command(pid):
                 os.kill(pid, signal.SIGKILL)
-    else:
-        raise RuntimeError(f"Ray does not start in {name}")
-    yield
+    raise RuntimeError(f"Ray does not start in {name}")
 
 
 @contextlib.contextmanager

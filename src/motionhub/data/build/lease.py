@@ -63,7 +63,7 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(2 * self.beat)  # a store that hangs does not keep the run from its end
         with suppress(OSError):
             if self._owned():
                 self.store.remove(NAME)
