@@ -2,9 +2,10 @@
 
     sudo python benchmarks/two_nodes.py --videos ../shared/videos      # root: `ip netns`
 
-Runs once on this machine alone, then on two nodes, disturbed: kill -9 of a worker, of the driver, and of a whole node
-in the middle, each followed by what a user does (nothing, or the same call again); then, undisturbed, with one and with
-two workers for each expert. Every run must give the same shards. Estimators are those of the tests, so what is measured is everything around them.
+Runs once on this machine alone; then on two nodes, disturbed by kill -9 of a worker, of the driver and of a whole node
+in the middle, each followed by what a user does: nothing, or the same call again; then, undisturbed, with one and two
+workers for each expert. Every run must give the same shards. Estimators are those of the tests, so what is measured is
+everything around them.
 """
 
 import argparse
