@@ -219,7 +219,7 @@ def test_an_interrupted_run_is_resumed_with_its_own_inputs_only(
         write_video(root / name, greys(12))
     interrupted(root, tmp_path / "out", 1, monkeypatch)
     options = change(root)
-    message = error_of(extracted, root, str(tmp_path / "out"), **options)
+    message = error_of(extracted, str(root), str(tmp_path / "out"), **options)
     assert f"was begun with other inputs ({named})" in message
 
 
