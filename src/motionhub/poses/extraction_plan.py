@@ -159,7 +159,7 @@ def agreed_plan(out: Store, now: Plan) -> Plan:
             f"{out.address}: was begun with other inputs ({shortened(differ)}); resume with those, or give another "
             "output."
         )
-    return before
+    return now  # equal, and in the order of a first start: reports have the same bytes
 
 
 def part_name(number: int) -> str:
