@@ -252,6 +252,14 @@ def test_labels_and_licences_come_from_the_table(tmp_path: Path, quick: list[str
     assert [(row["clip_id"], row["label"], row["licence"]) for row in rows] == [
         ("a.mp4", 0, "cc0-1.0"), ("b.mp4", 1, "cc-by-4.0")
     ]  # fmt: skip
+    loopback_store.register()
+    with LoopbackServer() as server:  # a table on its own, away from its files
+        for path in root.iterdir():
+            server.objects[f"/in/{path.name}"] = path.read_bytes()
+        far = plan_of(Store(server.address("in")), {"videos_per_part": 2})
+    assert [(video.name, video.label, video.licence) for video in far.part(0)] == [
+        ("a.mp4", 0, ""), ("b.mp4", 1, "cc-by-4.0")
+    ]  # fmt: skip
     (root / "labels.csv").write_text("file,label\nz.mp4,wave\n")
     assert "names files that are not there: z.mp4" in error_of(extracted, root, str(tmp_path / "other"))
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from motionhub.data.build.shards import shortened
 from motionhub.data.build.store import Store
-from motionhub.data.datasets.clip_table import load_table
+from motionhub.data.datasets.clip_table import read_lines
 from motionhub.data.datasets.folder import TABLE
 from motionhub.data.video.reader import VIDEO_SUFFIXES
 
@@ -209,7 +209,7 @@ def _suffix(name: str) -> str:
 def _lines(videos: Store) -> dict[str, tuple[str, str]]:
     """File -> label and licence, of the table."""
     with videos.local(TABLE) as path:
-        table = load_table(path)
+        table = read_lines(path)
         for file, rows in table.items():
             if len(rows) > 1 or rows[0].times:
                 raise ValueError(f"{videos.address}/{TABLE}: {file} has start and end times; cut it into files first.")
