@@ -91,7 +91,7 @@ class Store:
 
     def files(self, folder: str = "") -> dict[str, StoredFile]:
         """All files below a folder, by their path below the store, sorted; empty if it does not exist."""
-        return self._tried(folder, _listed(self._place("")[1]))  # type: ignore[no-any-return]
+        return self._tried(folder, _listed(self._place("")[1]))
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:

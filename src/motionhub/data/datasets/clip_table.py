@@ -7,7 +7,7 @@ beside this file holds the example in the thesis, and a table of the user comple
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -149,7 +149,7 @@ def _times(found: Path, place: str, fields: dict[str, str]) -> tuple[float, floa
     return start, end
 
 
-def _check_files(found: Path, rows: Iterable[str]) -> None:
+def _check_files(found: Path, rows: Collection[str]) -> None:
     no_files = [file for file in rows if not os.path.isfile(f"{found.parent}/{file}")]
     folders = [file for file in no_files if (found.parent / file).is_dir()]
     absent = [file for file in no_files if file not in folders]
