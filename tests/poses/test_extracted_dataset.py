@@ -18,6 +18,7 @@ from loopback_store import LoopbackServer
 from small_videos import greys, write_video
 from toy_estimators import CRASHES, FAILS, HANGS, KILLED
 
+from motionhub.cli.main import main
 from motionhub.data.build.store import Store
 from motionhub.poses import extracted_dataset, extraction_engines, extraction_plan, extraction_stages
 from motionhub.poses.estimator_process import EstimatorProcess, EstimatorUnusable, Failure, failure_of, load_estimator
@@ -406,6 +407,20 @@ def test_wrong_arguments_say_what_is_expected(videos: Path, tmp_path: Path) -> N
     for text in ("mediapipe", "mediapipe:", "mediapipe:cpus=x", "x:workers=3-1", "x:gpus=-1", ":cpus=1"):
         assert "Expected EXPERT:cpus=1" in error_of(Resources.parse, text)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_what_it_made_and_what_is_wrong(
+    videos: Path, tmp_path: Path, quick: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["dataset", "poses", str(videos), "--out", str(tmp_path / "out"), "--experts", *EXPERTS, "--no-progress"]
+    assert main(words) == 0
+    assert "6 of 6 videos, shards 1" in capsys.readouterr().out
+    assert main([*words, "--resources", "mediapipe:cpus=1"]) == 2
+    assert "resources are of experts" in capsys.readouterr().err
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.mp4").write_bytes(b"nothing")
+    assert main([*words[:2], str(tmp_path / "bad"), words[3], str(tmp_path / "none"), *words[5:]]) == 2
+    assert "No clip is left of 1 videos; the first, a.mp4" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -144,7 +144,7 @@ def poses(
         print(f"left out: {name}: {reason}", file=sys.stderr)
     if len(manifest["left_out"]) > _SHOWN:
         print(f"... and {len(manifest['left_out']) - _SHOWN} more; see manifest.json", file=sys.stderr)
-    print(f"{made.address}: {manifest['clips']} of {manifest['videos']} videos in {len(manifest['shards'])} shards")
+    print(f"{made.address}: {manifest['clips']} of {manifest['videos']} videos, shards {len(manifest['shards'])}")
     failed = sum(stats["failures"].values())
     print(f"people {stats['people']}, errors {failed}, {stats['videos_per_second']:g} videos a second")
     return 1 if manifest["left_out"] or failed else 0
