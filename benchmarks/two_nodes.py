@@ -38,7 +38,7 @@ NODES = {"motionhub-a": "10.77.0.1", "motionhub-b": "10.77.0.2"}
 HEAD, OTHER = NODES
 GCS, STORE = f"{NODES[HEAD]}:6379", f"loopback://{NODES[HEAD]}:8000/bucket"
 EXPERTS = ["toy_estimators:Brightness:seconds=0.02", "toy_estimators:Brightness:shift=0.5,seconds=0.02"]
-PER_PART = 10
+PARTS = 20  # of the disturbed run
 LONGEST = 3600  # seconds for anything
 
 
@@ -46,14 +46,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--videos", type=Path, help="folder of real videos, of which the first frames are taken")
     parser.add_argument("--number", type=int, default=200, help="videos in all")
-    parser.add_argument("--scaling", type=int, default=200, help="videos of the runs that compare one and two workers")
+    parser.add_argument(
+        "--scaling", type=int, default=200, help="videos of the runs with one and two workers; 0: none"
+    )
     parser.add_argument("--drive", help="internal: be the driver; where the output goes")
     parser.add_argument("--source", default="in", help="internal: where the videos of the driver are")
     parser.add_argument("--workers", type=int, default=2, help="internal: workers of each expert")
     parser.add_argument("--serve", type=Path, help="internal: be the store, with the videos of a folder")
     arguments = parser.parse_args()
     if arguments.drive:
-        drive(arguments.source, arguments.drive, arguments.workers)
+        drive(arguments.source, arguments.drive, arguments.workers, arguments.number // PARTS)
     elif arguments.serve:
         serve(arguments.serve, arguments.scaling)
     else:
@@ -65,35 +67,37 @@ def compare(real: Path | None, number: int, scaling: int) -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         taken = make_videos(folder / "videos", real, number)
-        print(f"{number} videos, {taken} of them real; parts of {PER_PART}", flush=True)
+        print(f"{number} videos, {taken} of them real; parts of {number // PARTS}", flush=True)
         pool = stack.enter_context(ThreadPoolExecutor(1))
-        running = pool.submit(on_this_machine, folder)
+        running = pool.submit(on_this_machine, folder, number // PARTS)
         stack.enter_context(namespaces())
         words = [sys.executable, __file__, "--serve", str(folder / "videos"), "--scaling", str(scaling)]
         stack.enter_context(child(words, HEAD))
         for name in NODES:
             start_node(name)
         alone = running.result()
-        disturbed(alone)
+        disturbed(alone, number)
+        if not scaling:
+            return
         start_node(OTHER)
-        one = run_to_end("one", 1)
+        one = run_to_end("one", 1, number)
         report(f"2 nodes, 1 worker an expert, {scaling} videos", *one, one[0]["shards"])
-        report(f"2 nodes, 2 workers an expert, {scaling} videos", *run_to_end("two", 2), one[0]["shards"])
+        report(f"2 nodes, 2 workers an expert, {scaling} videos", *run_to_end("two", 2, number), one[0]["shards"])
 
 
-def disturbed(alone: list[Any]) -> None:
+def disturbed(alone: list[Any], number: int) -> None:
     """A run in which a worker, the driver and a node are killed."""
-    driver = started("killed")
-    wait_for("killed", 4)
+    driver = started("killed", number)
+    wait_for("killed", PARTS // 5)
     victim = next(pid for pid in pids(OTHER) if b"ray::MapWorker" in command(pid))
     os.kill(victim, signal.SIGKILL)
     print(f"kill -9 of a worker (process {victim}) after {parts('killed')} parts", flush=True)
-    wait_for("killed", 8)
+    wait_for("killed", 2 * PARTS // 5)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     print(f"kill -9 of the driver after {parts('killed')} parts", flush=True)
-    driver = started("killed")
-    wait_for("killed", 12)
+    driver = started("killed", number)
+    wait_for("killed", 3 * PARTS // 5)
     for pid in pids(OTHER):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -101,7 +105,7 @@ def disturbed(alone: list[Any]) -> None:
     began = time.perf_counter()
     if driver.wait(timeout=LONGEST):
         print("the driver ended with the node; the same call again", flush=True)
-        driver = started("killed")
+        driver = started("killed", number)
         driver.wait(timeout=LONGEST)
     report("after three kills", *outcome("killed"), alone)
     print(f"{time.perf_counter() - began:.0f} s from the death of the node to the manifest")
@@ -128,12 +132,12 @@ def make_videos(folder: Path, real: Path | None, number: int) -> int:
     return len(files)
 
 
-def on_this_machine(folder: Path) -> list[Any]:
+def on_this_machine(folder: Path, per_part: int) -> list[Any]:
     """The shards of the engine of one machine."""
     from motionhub.poses.extracted_dataset import extract_dataset
 
     began = time.perf_counter()
-    how: dict[str, Any] = {"videos_per_part": PER_PART, "num_proc": 2, "progress": False}
+    how: dict[str, Any] = {"videos_per_part": per_part, "num_proc": 2, "progress": False}
     made = extract_dataset(folder / "videos", folder / "out", EXPERTS, **how)
     seconds = time.perf_counter() - began
     print(f"engine datasets, 2 processes: {made.manifest['clips']} clips, {seconds:.1f} s", flush=True)
@@ -142,7 +146,7 @@ def on_this_machine(folder: Path) -> list[Any]:
     return shards
 
 
-def drive(source: str, out: str, workers: int) -> None:
+def drive(source: str, out: str, workers: int, per_part: int) -> None:
     """One run on the cluster."""
     import ray
 
@@ -157,7 +161,7 @@ def drive(source: str, out: str, workers: int) -> None:
         runtime_env={"worker_process_setup_hook": "loopback_store.register"},
     )
     resources = {expert: Resources(cpus=0.5, max_workers=workers) for expert in EXPERTS}
-    how: dict[str, Any] = {"engine": "ray", "resources": resources, "videos_per_part": PER_PART, "progress": False}
+    how: dict[str, Any] = {"engine": "ray", "resources": resources, "videos_per_part": per_part, "progress": False}
     extract_dataset(f"{STORE}/{source}", f"{STORE}/{out}", EXPERTS, **how)
 
 
@@ -172,14 +176,15 @@ def serve(folder: Path, scaling: int) -> None:
         signal.pause()
 
 
-def run_to_end(out: str, workers: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    if started(out, workers, "few").wait(timeout=LONGEST):
+def run_to_end(out: str, workers: int, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    if started(out, number, workers, "few").wait(timeout=LONGEST):
         raise RuntimeError(f"the run into {out} failed")
     return outcome(out)
 
 
-def started(out: str, workers: int = 2, source: str = "in") -> subprocess.Popen[bytes]:
+def started(out: str, number: int, workers: int = 2, source: str = "in") -> subprocess.Popen[bytes]:
     words = [sys.executable, __file__, "--drive", out, "--workers", str(workers), "--source", source]
+    words += ["--number", str(number)]
     return popen(words, HEAD)
 
 
