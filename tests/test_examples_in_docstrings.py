@@ -24,6 +24,7 @@ OF_TORCHVISION = {"LcrNetModel", "LcrNetStudent", "VideoBackboneModel"}
 NOT_RUN = {
     "evaluate_movement_quality": "one training per subject",
     "extract_clip": "a pose estimator with its weights",
+    "extract_dataset": "a folder of videos, and a pose estimator",
     "find_takes": "recordings of two cameras",
     "from_movement": "the extra movement",
     "format_segmentation_report": "the report of a training",

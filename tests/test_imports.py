@@ -57,8 +57,11 @@ ALLOWED: dict[str, set[str]] = {
         *("hub", "intervals", "metrics", "nn", "processing", "skeletons", "version"),
     },
     # A student of pseudo labels is trained by the one training loop. Frames come from data/video, other programs'
-    # keypoints from the formats, and a job's files go out by writers.
-    "poses": {*("data/formats", "data/datasets", "data/build", "data/video"), "geometry", "skeletons", "training"},
+    # keypoints from the formats, and a job's files go out by writers. All workers of a run have one version.
+    "poses": {
+        *("data/formats", "data/datasets", "data/build", "data/video"),
+        *("geometry", "skeletons", "training", "version"),
+    },
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by
     # the text bank, and turns whole clips upright as a processor turns its windows.
     "pipelines": {

@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
+    from motionhub.poses.extracted_dataset import extract_dataset as extract_dataset
     from motionhub.poses.extraction import extract_clip as extract_clip
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.poses.self_training import fit_anchor_poses as fit_anchor_poses
@@ -287,6 +288,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.pipelines.motion_retargeting": ("as_motion",),
     "motionhub.pipelines.online_segmentation": ("OnlineIntervals", "OnlineSegmenter"),
     "motionhub.pipelines.pose_refinement": ("refine",),
+    "motionhub.poses.extracted_dataset": ("extract_dataset",),
     "motionhub.poses.extraction": ("extract_clip",),
     "motionhub.poses.refine": ("aggregate_experts",),
     "motionhub.poses.self_training": (

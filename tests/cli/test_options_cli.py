@@ -33,6 +33,9 @@ OPTIONS = {
     "quality": "scores! -o,--output! --movement --ratings --dataset --data_root",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
+    "dataset poses": "videos! --out! --experts=mediapipe --engine=datasets --num_proc --resources "
+    "--layout=posetics-17 --min_present=0.5 --window=60.0 --timeout --videos_per_part=64 --shard_mb=512 "
+    "--licence --progress,--no-progress",
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",
     "features": "dataset! --out! --text --text_of=both --phrasings=4 --encoder --videos --video_tower --chunk_rows "
     "--batch_size=64 --device=cpu --progress,--no-progress",

@@ -1,4 +1,4 @@
-"""`motionhub dataset build` and `generate`: datasets from raw files, and of synthetic motion."""
+"""`motionhub dataset build`, `poses` and `generate`: from raw files, from videos, and of synthetic motion."""
 
 import sys
 from functools import partial
@@ -21,6 +21,9 @@ _EXCLUDE = (
 )
 _EXPECT = "paper: counts must equal those of the papers. subset: fewer clips are accepted"
 _EXPERTS = "Estimators, with options such as mediapipe:num_people=2, or folders of other programs' keypoints"
+_CLASSES = "Estimators, with options such as mediapipe:num_people=2, or package.module:Class of your own"
+_RESOURCES = "What a worker takes of a Ray cluster, such as vitpose:cpus=2,gpus=0.5,memory_gb=8,workers=1-4"
+_SHOWN = 10  # videos that are left out
 
 
 @dataset.command(cls=Command)
@@ -91,6 +94,60 @@ def _build_of_videos(
     print(f"{made.folder}: {made.num_clips} of {len(found.kept) + len(found.left_out)} videos{lifted}")
     print(f"datasets.load_dataset({str(made.folder)!r})")
     return 1 if found.left_out else 0
+
+
+@dataset.command(cls=Command)
+def poses(
+    videos: Annotated[str, Argument(help="Folder of videos, or an address of fsspec (s3://, hf://, ...)")],
+    *,
+    out: Annotated[str, Option(help="New folder or address for the parquet shards")],
+    experts: Annotated[list[str], Option(metavar="EXPERT...", help=_CLASSES)] = ["mediapipe"],  # noqa: B006
+    engine: Engine = "datasets",
+    num_proc: NumProc = None,
+    resources: Annotated[list[str] | None, Option(metavar="EXPERT:KEY=VALUE...", help=_RESOURCES)] = None,
+    layout: Annotated[str, Option(help="Joint layout")] = "posetics-17",
+    min_present: Annotated[float, Option(help="Least share of frames with a person")] = 0.5,
+    window: Annotated[float, Option(help="Seconds into which longer videos are cut")] = 60.0,
+    timeout: Annotated[float | None, Option(help="Seconds after which a video is given up")] = None,
+    videos_per_part: Annotated[int, Option(help="Videos that are finished, or lost, together")] = 64,
+    shard_mb: Annotated[int, Option(help="Size of a shard in memory")] = 512,
+    licence: Annotated[str | None, Option(help="Of the clips; a labels.csv may have others")] = None,
+    progress: Progress = None,
+) -> int:
+    """Poses of any number of videos, on one machine or a Ray cluster. Run it again to resume.
+
+    A video that cannot be read, crashes the decoder or takes too long is left out, with its error in failures.jsonl.
+    Exit status: 0 all videos, 1 made without some, 2 nothing made.
+    """
+    from motionhub.data.datasets.licences import UNSTATED
+    from motionhub.poses.extracted_dataset import extract_dataset
+    from motionhub.poses.extraction_engines import Resources
+
+    made = extract_dataset(
+        videos,
+        out,
+        experts,
+        engine=engine,
+        num_proc=num_proc,
+        resources=dict(map(Resources.parse, resources or ())),
+        layout=layout,
+        min_present=min_present,
+        window=window,
+        timeout=timeout,
+        videos_per_part=videos_per_part,
+        shard_bytes=shard_mb * 2**20,
+        licence=licence or UNSTATED,
+        progress=progress,
+    )
+    manifest, stats = made.manifest, made.stats
+    for name, reason in list(manifest["left_out"].items())[:_SHOWN]:
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    if len(manifest["left_out"]) > _SHOWN:
+        print(f"... and {len(manifest['left_out']) - _SHOWN} more; see manifest.json", file=sys.stderr)
+    print(f"{made.address}: {manifest['clips']} of {manifest['videos']} videos, shards {len(manifest['shards'])}")
+    failed = sum(stats["failures"].values())
+    print(f"people {stats['people']}, errors {failed}, {stats['videos_per_second']:g} videos a second")
+    return 1 if manifest["left_out"] or failed else 0
 
 
 @dataset.command(cls=Command)

@@ -157,7 +157,7 @@ def _detect_all(
                 skipped += 1
                 continue
             frames.extend([] for _ in range(place - len(frames)))
-            frames.append(_found(finder, frame))
+            frames.append(found_in(finder, frame))
     if seconds is None and video.num_frames is not None and not video.variable_rate:  # broken frames at the end
         frames.extend([] for _ in range(video.num_frames - len(frames)))
     return frames, {"decoded": decoded, "skipped": skipped}
@@ -170,7 +170,7 @@ def place_in_clip(video: Video, frame: VideoFrame) -> int:
     return frame.index
 
 
-def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
+def found_in(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
     """The people of a frame in float32; custom estimators may return plain triples."""
     people: list[list[Any]] = [
         [None if part is None else np.asarray(part, np.float32) for part in person] for person in finder(frame)

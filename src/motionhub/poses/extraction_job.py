@@ -2,6 +2,7 @@
 
 import json
 import os
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,8 +40,10 @@ class _Work:
             extraction = changed(extract_clip(source, self.estimator, **self.options), self.change)
             if self.also is not None:
                 self.also(source, extraction, self.folder / stem)
-        except ValueError as error:  # one broken video does not stop the others
-            self._write_report(name, {"video": source, "error": str(error)})
+        except (ImportError, OSError):  # of the machine, not of the video
+            raise
+        except Exception as error:  # one broken video does not stop the others
+            self._write_report(name, {"video": source, **_described(error)})
             return
         if self.world and extraction.tracks.world is not None:
             write_clip(extraction.tracks.world, self.folder / f"{stem}.world.npz")
@@ -100,6 +103,14 @@ def extract_files(
     work = _Work(target, estimator, {**options, "progress": progress if alone else False}, world, change, also)
     run_parts(parts, work, num_proc=num_proc, engine=engine, progress=False if alone else progress)
     return [_report(target / f"{name}{_REPORT}.json", source, name in done) for name, source in named.items()]
+
+
+def _described(error: Exception) -> dict[str, str]:
+    """The error in words; class and trace too where it is not one of ours, which explain themselves."""
+    if isinstance(error, ValueError):
+        return {"error": str(error)}
+    trace = "".join(traceback.format_exception(error))
+    return {"error": f"{type(error).__name__}: {error}", "class": type(error).__name__, "trace": trace}
 
 
 def changed(extraction: Extraction, change: Change | None) -> Extraction:

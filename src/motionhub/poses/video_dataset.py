@@ -28,6 +28,7 @@ from motionhub.poses.estimators import ESTIMATORS, parse_option
 from motionhub.poses.extraction_job import extract_files, write_clip
 from motionhub.poses.refine import aggregate_experts
 from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 LAYOUT = "posetics-17"
@@ -244,15 +245,23 @@ def _run(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **o
 def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_present: float) -> str | None:
     """Writes `work/clips/NAME.npz`, or returns why the clip is dropped."""
     existing = [read(path)[0] for path in paths if path.is_file()]
-    clips = [clip for clip in existing if clip.num_people and clip.num_frames]
+    clip = aggregate_clips(existing, layout, min_present) if existing else "no expert has keypoints of it"
+    if isinstance(clip, str):
+        return clip
+    write_clip(clip, work / "clips" / f"{name}.npz")
+    return None
+
+
+def aggregate_clips(found: Sequence[SkeletonSequence], layout: str, min_present: float) -> SkeletonSequence | str:
+    """One clip of the experts' clips of a video, or why it is dropped."""
+    clips = [clip for clip in found if clip.num_people and clip.num_frames]
     if not clips:
-        return "no person detected" if existing else "no expert has keypoints of it"
-    clip = convert_layout(clips[0] if len(clips) == 1 else aggregate_experts(clips)[0], layout)
+        return "no person detected"
+    clip: SkeletonSequence = convert_layout(clips[0] if len(clips) == 1 else aggregate_experts(clips)[0], layout)
     present = float(clip.joint_mask.any(axis=(0, 2)).mean())
     if present <= min_present:
         return f"a person is detected in {present:.0%} of the frames, not in more than {min_present:.0%}"
-    write_clip(clip, work / "clips" / f"{name}.npz")
-    return None
+    return clip
 
 
 def _errors(found: Mapping[str, Path], lines: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

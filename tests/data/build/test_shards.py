@@ -1,6 +1,5 @@
 """Parts and shards: the rows in order, whatever engine made them; what was finished is not made again."""
 
-import json
 import os
 import signal
 import subprocess
@@ -202,28 +201,3 @@ def test_the_bar_counts_sources_and_starts_at_what_was_there(
     assert capsys.readouterr().err == ""  # no terminal
     staged(tmp_path, progress=True)
     assert "40/40" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_two_workers_of_ray_make_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("ray")
-    code = (
-        "import sys, json; from pathlib import Path; import test_shards as t; import ray\n"
-        "ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)\n"
-        f"result = t.staged(Path({str(tmp_path / 'ray')!r}), engine='ray', num_proc=2)\n"
-        "print(json.dumps([len(result.paths), list(result.broken)]))"
-    )
-    (tmp_path / "ray").mkdir()
-    (tmp_path / "here").mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "RAY_USAGE_STATS_ENABLED": "0"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    here = staged(tmp_path / "here")
-    assert json.loads(ran.stdout.splitlines()[-1]) == [len(here.paths), list(here.broken)]
-    for path in here.paths:
-        other = tmp_path / "ray" / "parts" / path.name
-        assert pq.read_table(other).equals(pq.read_table(path)) or (
-            pq.read_table(other).to_pylist().__repr__() == pq.read_table(path).to_pylist().__repr__()
-        )

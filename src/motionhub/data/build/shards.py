@@ -37,6 +37,8 @@ _SPLIT = ["keypoints.list.element", "confidence.list.element"]
 # What a cell counts by class -> the column with the labels.
 COUNTED = {"Clips": "label", "Frames": "frame_labels", "Actions": "segment_labels"}
 _INPUTS = "inputs.parquet"
+# How `pyarrow.parquet.write_table` encodes clips.
+PARQUET: dict[str, Any] = {"use_dictionary": _DICTIONARY, "use_byte_stream_split": _SPLIT}
 
 ReadRows = Callable[[str], list[dict[str, Any]] | str]
 
@@ -245,8 +247,7 @@ class _CellWriter:
     def _write(self) -> None:
         if self.writer is None:
             self.paths.append(self.root / self.cell.folder / f"clips-{len(self.paths):05d}.parquet")
-            encoding = {"use_dictionary": _DICTIONARY, "use_byte_stream_split": _SPLIT}
-            self.writer = pq.ParquetWriter(self.paths[-1], self.schema, compression="zstd", **encoding)
+            self.writer = pq.ParquetWriter(self.paths[-1], self.schema, compression="zstd", **PARQUET)
             self.in_shard = 0
         group = pa.concat_tables(self.pending).combine_chunks()
         self.pending = []

@@ -7,7 +7,7 @@ beside this file holds the example in the thesis, and a table of the user comple
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -65,6 +65,13 @@ def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
 @kept_until_changed
 def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
     """File -> its lines, in order. Raises ValueError for broken lines, absent files, and repeats without times."""
+    rows = read_lines(found)
+    _check_files(found, rows)
+    return rows
+
+
+def read_lines(found: Path) -> dict[str, tuple[TableRow, ...]]:
+    """As `load_table`, of a table whose files lie elsewhere: they are not looked for."""
     rows: dict[str, list[TableRow]] = {}
     lines = list(table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES))
     subjects = _numbered_names([fields.get("subject", "") for _, fields in lines])
@@ -76,8 +83,10 @@ def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
         rows.setdefault(row.file, []).append(row)
     if not rows:
         raise bad_file(found, "content", "lists no clip; write a line such as clips/001.json,walk.")
-    _check_files(found, rows)
-    return {file: tuple(lines) for file, lines in rows.items()}
+    twice = [file for file, own in rows.items() if len(own) > 1 and any(row.times is None for row in own)]
+    if twice:
+        raise bad_file(found, "file", f"{twice[:_SHOWN]} occur more than once, and not with times each time.")
+    return {file: tuple(own) for file, own in rows.items()}
 
 
 @kept_until_changed
@@ -140,10 +149,7 @@ def _times(found: Path, place: str, fields: dict[str, str]) -> tuple[float, floa
     return start, end
 
 
-def _check_files(found: Path, rows: dict[str, list[TableRow]]) -> None:
-    twice = [file for file, lines in rows.items() if len(lines) > 1 and any(row.times is None for row in lines)]
-    if twice:
-        raise bad_file(found, "file", f"{twice[:_SHOWN]} occur more than once, and not with times each time.")
+def _check_files(found: Path, rows: Collection[str]) -> None:
     no_files = [file for file in rows if not os.path.isfile(f"{found.parent}/{file}")]
     folders = [file for file in no_files if (found.parent / file).is_dir()]
     absent = [file for file in no_files if file not in folders]

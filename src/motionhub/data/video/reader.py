@@ -125,6 +125,31 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     return _VideoFile(path)
 
 
+def key_frame_times(path: str | os.PathLike[str]) -> tuple[float, ...]:
+    """Seconds from the first frame at which `Video.frames(start)` can begin without decoding what lies before.
+
+    Only 0 for folders of images and for containers without time stamps (AVI), which are decoded from their start.
+
+    Raises:
+        ValueError: it cannot be read as video.
+
+    Examples:
+        >>> path = motionhub.animate(motionhub.generate("wave", seed=0, num_frames=6), "wave.gif")
+        >>> motionhub.data.video.reader.key_frame_times(path)[0]
+        0.0
+    """
+    if os.path.isdir(path):
+        return (0.0,)
+    with _opened(str(path)) as container:
+        stream = _video_stream(container, str(path))
+        packets = [packet for packet in _packets(container, stream) if packet.size and not packet.is_discard]
+        stamps = [packet.pts for packet in packets if packet.pts is not None]
+        if len(stamps) < len(packets) or not packets or container.format.name in _WITHOUT_STAMPS:
+            return (0.0,)
+        first, unit = min(stamps), float(stream.time_base)
+        return tuple(sorted({float(packet.pts - first) * unit for packet in packets if packet.is_keyframe} | {0.0}))
+
+
 def is_video(path: str | os.PathLike[str]) -> bool:
     """Whether the path has a video's suffix or is a folder of images only; nothing is decoded."""
     path = Path(path)
