@@ -51,7 +51,9 @@ def answer(named: Named) -> str:
     ]
     listed = table(("who", "from", "to", "what", "score"), rows, "Who does what, when") if rows else ""
     heading = f"<h3>{escape(named.recording.name)}, {named.duration:.1f} s</h3>"
-    return f'<section class="mh-answer" aria-live="polite">{heading}{told}{ribbon(named)}{notes(known)}{listed}</section>'
+    return (
+        f'<section class="mh-answer" aria-live="polite">{heading}{told}{ribbon(named)}{notes(known)}{listed}</section>'
+    )
 
 
 def ribbon(named: Named) -> str:
@@ -73,7 +75,8 @@ def ribbon(named: Named) -> str:
         f'<input class="mh-scrub" type="range" min="0" max="{end:.2f}" step="0.05" value="0" '
         f'aria-label="Time in the recording, seconds"></div></div>'
     )
-    return f'<div class="mh-ribbon" data-duration="{end:.3f}" role="group" aria-label="Actions over time">{drawn}{slider}</div>'
+    group = f'class="mh-ribbon" data-duration="{end:.3f}" role="group" aria-label="Actions over time"'
+    return f"<div {group}>{drawn}{slider}</div>"
 
 
 def _lane_name(lane: tuple[Any, str], named: Named) -> str:
@@ -85,10 +88,16 @@ def _bar(row: Mapping[str, Any], end: float, colour: str) -> str:
     text = f"{row['label']}, {row['start_s']:.1f} to {row['end_s']:.1f} seconds, {row['score']:.0%}"
     style = f"left:{left:.3f}%;width:{width:.3f}%;background:{colour};opacity:{0.55 + 0.45 * float(row['score']):.2f}"
     where = f'data-seek="{row["start_s"]:.3f}" data-end="{row["end_s"]:.3f}"'
-    return f'<button type="button" class="mh-bar" style="{style}" {where} title="{escape(text)}" aria-label="{escape(text)}"></button>'
+    name = f'title="{escape(text)}" aria-label="{escape(text)}"'
+    return f'<button type="button" class="mh-bar" style="{style}" {where} {name}></button>'
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, Moment):
         return f'<button type="button" class="mh-time" data-seek="{value:.3f}">{value:.2f} s</button>'
     return escape(str(value))
+
+
+def paragraphs(lines: Sequence[str]) -> str:
+    """A paragraph per line."""
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)

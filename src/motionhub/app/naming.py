@@ -48,14 +48,14 @@ class Named:
 
 
 def words(text: str) -> list[str]:
-    """The labels in what a visitor typed: separated by commas, semicolons or lines; each once.
+    r"""The labels in what a visitor typed: separated by commas, semicolons or lines; each once.
 
     Raises:
         Refused: none, too many, or one that is too long.
 
     Examples:
         >>> from motionhub.app.naming import words
-        >>> words("sit down, wave\\nSit  Down")
+        >>> words("sit down, wave\nSit  Down")
         ['sit down', 'wave']
     """
     spelled: dict[str, str] = {}

@@ -43,6 +43,7 @@ EXTRAS = {
     "export": "graphs of checkpoints for other runtimes",
     "movement": "exchange with movement, which reads many animal-pose programs",
     "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
+    "app": "the page of motionhub app",
     "mqtt": "events of motionhub watch to an MQTT broker",
 }
 MAX_IMAGES = 20  # of a file of many clips
