@@ -75,8 +75,8 @@ class Models:
         if self.quality_source is None:
             raise Refused(
                 "No model of movement quality is loaded, and none comes with the library: its training data may not "
-                "be published. Train one (docs/how_to/movement_quality.md) and start the page with --quality FOLDER; or "
-                "give three correct repetitions to compare with."
+                "be published. Train one (docs/how_to/movement_quality.md) and start the page with --quality FOLDER; "
+                "or give three correct repetitions to compare with."
             )
         return self._loaded("movement-quality", self.quality_source)
 

@@ -251,15 +251,25 @@ def _met(sequence: SkeletonSequence) -> Iterator[str]:
             sides = np.minimum(high[first], high[second]) - np.maximum(low[first], low[second])
             shared = np.clip(sides, 0, None).prod(-1)
             smaller = np.minimum(*(np.clip(high[row] - low[row], 1e-9, None).prod(-1) for row in (first, second)))
-            close = [*runs(shared > _CLOSE * smaller)]
+            close = [*_joined(runs(shared > _CLOSE * smaller), sequence.fps)]
         if close:
             tracks = sequence.track_ids or range(sequence.num_people)
-            begin, end = (frame / sequence.fps for frame in close[0])
-            more = f" and {len(close) - 1} more times" if len(close) > 1 else ""
+            times = ", ".join(f"{begin / sequence.fps:.1f}-{end / sequence.fps:.1f} s" for begin, end in close[:4])
+            more = f" and {len(close) - 4} more times" if len(close) > 4 else ""
             yield (
-                f"Persons {tracks[first]} and {tracks[second]} are close or cross at {begin:.1f}-{end:.1f} s{more}: "
+                f"Persons {tracks[first]} and {tracks[second]} are close or cross at {times}{more}: "
                 "check in the picture that each keeps its number; if not, their actions after it are exchanged."
             )
+
+
+def _joined(spans: Iterator[tuple[int, int]], fps: float) -> Iterator[tuple[int, int]]:
+    """Spans of frames, those less than half a second apart as one."""
+    kept: list[tuple[int, int]] = []
+    for begin, end in spans:
+        if kept and begin - kept[-1][1] < 0.5 * fps:
+            begin = kept.pop()[0]
+        kept.append((begin, end))
+    yield from kept
 
 
 def _sentence(text: str) -> str:
