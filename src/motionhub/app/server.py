@@ -79,8 +79,8 @@ _CLOSED: dict[str, Any] = {
 
 @contextmanager
 def _quiet_gradio(folder: str) -> Iterator[None]:
-    """Gradio's environment: no reports, files in `folder`, and none of a user's own switches (share, address)."""
-    own = {name for name in os.environ if name.startswith("GRADIO_")}
+    """Gradio's environment: no reports, files in `folder`, and no switches of its own or of FastAPI's telemetry."""
+    own = {name for name in os.environ if name.startswith(("GRADIO_", "OTEL_"))}
     before = {name: os.environ.pop(name) for name in own}
     ours = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder}
     os.environ.update(ours)
