@@ -53,6 +53,8 @@ OPTIONS = {
     "results": "runs! --metric=top1 --latex --classes=3 --output_dir --json",
     "push": "folder! repo_id! --dataset --private --card --revision --create_pr",
     "web": "folder=build/web --port=8765 --open",
+    "app": "files --model=motionhub/tmor-small --quality --port=7860 --host=127.0.0.1 --max_mb=200 "
+    "--max_seconds=300.0 --share --open",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",
     "bundle install": "file! --sha256 --cache_dir",
