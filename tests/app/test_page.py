@@ -89,6 +89,6 @@ def test_a_port_in_use_is_named_and_files_go_with_the_server(models, monkeypatch
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ValueError, match=f"Port {port} is in use"), serving(models, port=port):
+        with pytest.raises(ValueError, match=f"Port {port} of 127.0.0.1 cannot be used"), serving(models, port=port):
             pass
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import motionhub
 
 
 def write_files(folder: Path) -> None:
+    """Given recordings, two squats, a wave before a squat, and an empty file."""
     given = folder / "given"
     given.mkdir(parents=True, exist_ok=True)
     for action in ("wave", "kick"):

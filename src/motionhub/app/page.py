@@ -69,7 +69,7 @@ class Page:
             with gr.Column(scale=2, min_width=300):
                 file = gr.File(label=self._limit("Video or keypoint file"), elem_id="mh-file", height=130)
                 with gr.Accordion("Record with the camera", open=False):
-                    camera = gr.Video(sources=["webcam"], label="Camera", include_audio=False, elem_id="mh-camera")
+                    camera = self._camera()
                 given = self._given("Or a recording of this machine")
                 own = not self.desk.models.takes_labels
                 labels = gr.Textbox(
@@ -184,6 +184,15 @@ class Page:
     def _given(self, label: str) -> Any:
         choices = ["", *self.given]
         return self.gr.Dropdown(choices, value="", label=label, visible=bool(self.given), elem_id="mh-given")
+
+    def _camera(self) -> Any:
+        """A camera, without sound; its recording is taken as it is: Gradio would mirror it, by ffmpeg."""
+        unmirrored = self.gr.WebcamOptions(mirror=False)
+        camera = self.gr.Video(
+            sources=["webcam"], label="Camera", include_audio=False, webcam_options=unmirrored, elem_id="mh-camera"
+        )
+        camera.preprocess = lambda payload: None if payload is None else payload.path
+        return camera
 
     def _path_of(self, name: str | None) -> str | None:
         return str(self.given[name]) if name in self.given else None

@@ -210,6 +210,8 @@ def _from_video(path: Path, name: str, limits: Limits, progress: Progress) -> Re
     if not report["people"]:
         raise Refused(_nobody(name, video=True))
     notes = []
+    if video.num_frames is None and tracks.clip.duration >= limits.video_seconds - 1:
+        notes.append(f"Only the first {limits.video_seconds:g} s are looked at, which is the limit of this page.")
     if report["broken"]:
         notes.append(f"{report['broken']} frames of the video are broken; nobody is seen in them.")
     if report["left_out"]:

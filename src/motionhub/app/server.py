@@ -43,8 +43,9 @@ def serving(
         where = "This page runs on this machine only." if local else "This page runs on a server: files go to it."
         page = Page(Desk(models, limits, Path(folder)), given or {}, where).build()
         page.queue(max_size=20, default_concurrency_limit=1)
-        chosen = port or _free_port(host)
+        chosen = port
         try:
+            chosen = chosen or _free_port(host)
             page.launch(
                 server_name=host,
                 server_port=chosen,
@@ -53,8 +54,8 @@ def serving(
                 **_CLOSED,
                 **look(),
             )
-        except OSError:
-            raise ValueError(f"Port {port} is in use; pass another: --port 0.") from None
+        except OSError as error:
+            raise ValueError(f"Port {chosen} of {host} cannot be used ({error}); pass another: --port 0.") from None
         try:
             yield f"http://{'localhost' if local else host}:{chosen}/"
         finally:
@@ -99,6 +100,6 @@ def _middleware(hosts: tuple[str, ...] | None) -> Any:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as taken:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
         taken.bind((host, 0))
         return int(taken.getsockname()[1])

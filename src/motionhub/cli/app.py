@@ -1,5 +1,6 @@
 """`motionhub app`: the page that names actions, searches, compares and judges, by Gradio."""
 
+import signal
 import time
 import webbrowser
 from pathlib import Path
@@ -39,6 +40,7 @@ def app_(
 
     given = recordings_of(files or [])
     limits = Limits(max_mb, max_seconds)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its files go, however it ends
     with serving(Models(model, quality), given, host=host, port=port, limits=limits) as address:
         if "localhost" in address:
             print(f"{address}  (this machine only; Ctrl-C ends it)", flush=True)
