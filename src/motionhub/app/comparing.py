@@ -9,7 +9,7 @@ from typing import Any
 from motionhub.app.drawing import data_url
 from motionhub.app.markup import Moment
 from motionhub.app.models import Models
-from motionhub.app.recordings import Recording, Refused, told_by_name
+from motionhub.app.recordings import Recording, Refused, by_shown_name
 from motionhub.atomic import write_text
 from motionhub.kinematics.compare import Comparison, compare
 from motionhub.kinematics.deviations import FEWEST, deviations
@@ -20,7 +20,7 @@ _SHOWN = 12
 
 def compared(first: Recording, second: Recording) -> Comparison:
     """How the movement of the second differs. Raises Refused where the two cannot be compared."""
-    with told_by_name(Path(second.name), second.name):
+    with by_shown_name(Path(second.name), second.name):
         return compare(first.sequence, second.sequence)
 
 
@@ -76,7 +76,7 @@ def comparison_pictures(found: Comparison, names: tuple[str, str], folder: Path)
 def quality_rows(models: Models, recording: Recording) -> tuple[list[tuple[str, ...]], list[str]]:
     """`(person, score, interval, visible)` of every person, and what must be known of these scores."""
     pipe = models.quality
-    with told_by_name(Path(recording.name), recording.name):
+    with by_shown_name(Path(recording.name), recording.name):
         found = pipe(recording.for_dims(int(pipe.feature_extractor.num_dims)))
     rows, notes = [], []
     for each in found:
@@ -104,7 +104,7 @@ def deviation_rows(recording: Recording, correct: Sequence[Recording]) -> list[t
     """
     if len(correct) < FEWEST:
         raise Refused(f"Expected {FEWEST} correct repetitions or more to compare with, got {len(correct)}.")
-    with told_by_name(Path(recording.name), recording.name):
+    with by_shown_name(Path(recording.name), recording.name):
         found = deviations(recording.sequence, [each.sequence for each in correct])
     return [
         (

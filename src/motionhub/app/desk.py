@@ -109,8 +109,8 @@ class Desk:
             ]
             head = ("recording", "who", "from", "to", "similarity")
             image = markup.picture(finding.drawn(hits, recordings, target / "found.png"), "the best moments, as poses")
-            told = [*left_out, "A similarity is a cosine, not a probability: it orders moments of one search."]
-            return Shown(f"{image}{markup.table(head, rows, f'Nearest to “{text.strip()}”')}{markup.notes(told)}")
+            known = [*left_out, "A similarity is a cosine, not a probability: it orders moments of one search."]
+            return Shown(f"{image}{markup.table(head, rows, f'Nearest to “{text.strip()}”')}{markup.notes(known)}")
 
         return answered(run)
 
@@ -136,10 +136,10 @@ class Desk:
             images = "".join(markup.picture(*each) for each in comparing.comparison_pictures(found, names, target))
             head = ("angle", "phase", "first", "second", "difference", "95 %")
             listed = markup.table(head, comparing.comparison_rows(found), "Joint angles that differ most, degrees")
-            told = markup.paragraphs(comparing.comparison_lines(found))
+            lines = markup.paragraphs(comparing.comparison_lines(found))
             known = markup.notes([*found.notes, *(line for each in pair for line in each.notes)])
             table = comparing.write_comparison(found, target / "comparison.csv")
-            return Shown(f"{told}{images}{listed}{known}", None, (str(table),))
+            return Shown(f"{lines}{images}{listed}{known}", None, (str(table),))
 
         return answered(run)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from motionhub.app.drawing import data_url
 from motionhub.app.models import Models
-from motionhub.app.naming import told_of_words
-from motionhub.app.recordings import Progress, Recording, Refused, told_by_name
+from motionhub.app.naming import unknown_words_refused
+from motionhub.app.recordings import Progress, Recording, Refused, by_shown_name
 from motionhub.retrieval.build import moments
 from motionhub.retrieval.by_text import text_query, text_space_embedder
 from motionhub.retrieval.index import Entry, Hit, MotionIndex
@@ -33,7 +33,7 @@ def index_of(models: Models, recordings: Sequence[Recording], progress: Progress
         if progress is not None:
             progress(number / len(recordings), f"reading the motion of {recording.name}")
         sequence = recording.for_dims(int(models.features.feature_extractor.num_dims))
-        with told_by_name(Path(recording.name), recording.name):
+        with by_shown_name(Path(recording.name), recording.name):
             for part, times in moments(sequence, WINDOW, HOP):
                 for person, vector in enumerate(embed(part)):
                     if np.isfinite(vector).all() and vector.any():
@@ -55,7 +55,7 @@ def find_moments(models: Models, index: MotionIndex, text: str, top_k: int = 8) 
     asked = " ".join((text or "").split())
     if not asked:
         raise Refused("No text: describe the movement, such as: someone sits down.")
-    with told_of_words():
+    with unknown_words_refused():
         vectors = text_vectors([asked], models.intervals.text_bank, models.intervals.text_tower)
     (hits,) = index.search(text_query(models.features.model, vectors[0]), max(1, int(top_k)))
     return hits

@@ -43,7 +43,7 @@ class Moment(float):
 
 def answer(named: Named) -> str:
     """Sentences, the bar over time that moves the recording, and the table of intervals."""
-    told = "".join(f"<p>{escape(line)}</p>" for line in sentences(named))
+    said = "".join(f"<p>{escape(line)}</p>" for line in sentences(named))
     known = [*named.notes, *named.recording.notes]
     rows = [
         (person(row["track_id"]), Moment(row["start_s"]), Moment(row["end_s"]), row["label"], f"{row['score']:.0%}")
@@ -52,7 +52,7 @@ def answer(named: Named) -> str:
     listed = table(("who", "from", "to", "what", "score"), rows, "Who does what, when") if rows else ""
     heading = f"<h3>{escape(named.recording.name)}, {named.duration:.1f} s</h3>"
     return (
-        f'<section class="mh-answer" aria-live="polite">{heading}{told}{ribbon(named)}{notes(known)}{listed}</section>'
+        f'<section class="mh-answer" aria-live="polite">{heading}{said}{ribbon(named)}{notes(known)}{listed}</section>'
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.app.models import Models
-from motionhub.app.recordings import Recording, Refused, told_by_name
+from motionhub.app.recordings import Recording, Refused, by_shown_name
 from motionhub.intervals.table import summarise_intervals, write_intervals
 from motionhub.runtime.phrases import normalised_spelling
 
@@ -86,13 +86,13 @@ def name_actions(
     if not models.takes_labels:
         pipe = models.intervals
         sequence = recording.for_dims(int(pipe.feature_extractor.num_dims))
-        with told_by_name(Path(recording.name), recording.name) as notes:
+        with by_shown_name(Path(recording.name), recording.name) as notes:
             rows = pipe(sequence)
         return Named(recording, tuple(models.own_labels), rows, {}, tuple(notes))
     asked = words(labels)
     hidden = [label for label in (words(background) if background.strip() else []) if label not in asked]
     sequence = recording.for_dims(int(models.intervals.feature_extractor.num_dims))
-    with told_of_words(), told_by_name(Path(recording.name), recording.name) as notes:
+    with unknown_words_refused(), by_shown_name(Path(recording.name), recording.name) as notes:
         rows = models.intervals(sequence, candidate_labels=asked, background=hidden, none_label=not force)
         whole = {}
         if sequence.duration <= LONGEST_WHOLE:
@@ -127,10 +127,10 @@ def sentences(named: Named) -> list[str]:
     summary = named.summary()
     for track in _tracks(named.recording, named.rows):
         parts = [_part(entry) for entry in summary if entry["track_id"] == track]
-        told = ", ".join(parts) if parts else "none of the labels"
+        done = ", ".join(parts) if parts else "none of the labels"
         best = named.whole.get(track)
         whole = f"; the whole resembles “{best[0]}” ({best[1]:.0%})" if best else ""
-        lines.append(f"{person(track)}: {told}{whole}.")
+        lines.append(f"{person(track)}: {done}{whole}.")
     return lines
 
 
@@ -150,7 +150,7 @@ def _part(entry: dict[str, Any]) -> str:
 
 
 @contextmanager
-def told_of_words() -> Iterator[None]:
+def unknown_words_refused() -> Iterator[None]:
     """Turns the error of phrases that are unknown into a sentence for the visitor."""
     try:
         yield
@@ -158,8 +158,8 @@ def told_of_words() -> Iterator[None]:
         unknown = re.findall(r"('[^']*'|\"[^\"]*\") \(similar known phrases: ([^)]*)\)", str(error))
         if not unknown:
             raise
-        told = "; ".join(f"{phrase}, similar known words: {near}" for phrase, near in unknown)
+        near_words = "; ".join(f"{phrase}, similar known words: {near}" for phrase, near in unknown)
         raise Refused(
-            f"The model does not know {told}. Use known words; for any words whoever runs this page installs the "
+            f"The model does not know {near_words}. Use known words; for any words whoever runs this page installs the "
             'language model: pip install "motionhub[text]".'
         ) from None

@@ -57,10 +57,10 @@ class Page:
                     self._quality(memory)
             gr.HTML(f'<p class="mh-where">{self.where} Files are {_REMOVED}. Nothing is sent to another server.</p>')
 
-            def leave(request: gr.Request) -> None:
+            def leave(request: Any) -> None:
                 self.desk.forget(_visitor(request))
 
-            page.unload(leave)
+            page.unload(self._typed(leave))
         return page
 
     def _naming(self, memory: Any) -> None:
@@ -91,7 +91,7 @@ class Page:
                 answer = gr.HTML(elem_id="mh-answer")
                 files = gr.File(label="Files: table, subtitles, ELAN", file_count="multiple", interactive=False)
 
-        def name(request: gr.Request, progress: Any = self.waiting, *values: Any) -> Any:
+        def name(request: Any, progress: Any = self.waiting, *values: Any) -> Any:
             file, camera, given, labels, background, force, *stated, known = values
             known = known or Memory()
             chosen = file or camera or self._path_of(given)
@@ -118,12 +118,12 @@ class Page:
             with gr.Column(scale=3, min_width=300):
                 answer = gr.HTML(elem_id="mh-found")
 
-        def search(request: gr.Request, progress: Any = self.waiting, *values: Any) -> Any:
+        def search(request: Any, progress: Any = self.waiting, *values: Any) -> Any:
             files, also, text, *stated, known = values
             known = known or Memory()
             chosen = [*(files or ()), *(map(str, self.given.values()) if also else ())]
-            told = {"progress": _told(progress)}
-            shown = self.desk.search(chosen, text, _facts(stated), known, _visitor(request), **told)
+            shown_by = {"progress": _told(progress)}
+            shown = self.desk.search(chosen, text, _facts(stated), known, _visitor(request), **shown_by)
             return shown.html, known
 
         self._bind(button, search, [files, also, text, *facts, memory], [answer, memory], "search", text)
@@ -140,7 +140,7 @@ class Page:
                 answer = gr.HTML(elem_id="mh-compared")
                 files = gr.File(label="All differences", file_count="multiple", interactive=False)
 
-        def compare(request: gr.Request, progress: Any = self.waiting, *values: Any) -> Any:
+        def compare(request: Any, progress: Any = self.waiting, *values: Any) -> Any:
             first, second, *stated, known = values
             known = known or Memory()
             shown = self.desk.compare(first, second, _facts(stated), known, _visitor(request), _told(progress))
@@ -168,6 +168,12 @@ class Page:
             return self.desk.quality(file, correct, _facts(stated), known, _told(progress)).html, known
 
         self._bind(button, judge, [file, correct, *facts, memory], [answer, memory], "movement_quality")
+
+    def _typed(self, function: Any) -> Any:
+        """The function, whose parameter `request` Gradio finds by its type."""
+        if "request" in function.__annotations__:
+            function.__annotations__["request"] = self.gr.Request
+        return function
 
     def _facts(self) -> list[Any]:
         """Inputs of `Facts`, in the order in which `_facts` takes them."""
@@ -204,6 +210,7 @@ class Page:
         self, button: Any, function: Any, inputs: Sequence[Any], outputs: Sequence[Any], name: str, entered: Any = None
     ) -> None:
         """Calls the function on a click, and on Enter in a text; computations of all visitors take turns."""
+        function = self._typed(function)
         how = {"concurrency_limit": 1, "concurrency_id": "compute", "show_progress_on": [outputs[0]]}
         button.click(function, inputs, outputs, api_name=name, **how)
         if entered is not None:

@@ -128,7 +128,7 @@ def open_recording(
     path, facts, limits = Path(path), facts or Facts(), limits or Limits()
     name = shown_name(name or path.name)
     _check_file(path, name, limits)
-    with told_by_name(path, name) as notes:
+    with by_shown_name(path, name) as notes:
         if is_video(path):
             found = _from_video(path, name, limits, progress or _quiet)
         else:
@@ -138,9 +138,9 @@ def open_recording(
             raise Refused(_nobody(name, video=found.video is not None))
         # Other checks are for those who prepare data; their repairs are commands.
         problems = [each for each in inspect(found.sequence) if each.severity == "problem"]
-    told = [*notes, *found.notes, *_met(found.sequence)]
-    told += [f"{_sentence(each.seen)}, so the answers may be wrong: run motionhub doctor on it." for each in problems]
-    return replace(found, notes=tuple(dict.fromkeys(told))[:_MOST_NOTES])
+    lines = [*notes, *found.notes, *_met(found.sequence)]
+    lines += [f"{_sentence(each.seen)}, so the answers may be wrong: run motionhub doctor on it." for each in problems]
+    return replace(found, notes=tuple(dict.fromkeys(lines))[:_MOST_NOTES])
 
 
 def shown_name(name: str) -> str:
@@ -150,7 +150,7 @@ def shown_name(name: str) -> str:
 
 
 @contextmanager
-def told_by_name(path: Path, name: str) -> Iterator[list[str]]:
+def by_shown_name(path: Path, name: str) -> Iterator[list[str]]:
     """Collects warnings as notes and turns errors into `Refused`; both name the file as the visitor knows it.
 
     Not for several threads at once: Python's filter of warnings is of the whole process.
