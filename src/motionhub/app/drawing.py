@@ -36,11 +36,11 @@ def moving_picture(recording: Recording, path: str | Path, progress: Progress | 
         total = recording.sequence.num_frames
         images = ((place_in_clip(source, frame), frame.image) for frame in source.stored_frames())
         shown = takewhile(lambda one: one[0] < total, images)
-        return write_overlay(_told(shown, total, progress), recording.sequence, path, recording.boxes)
+        return write_overlay(_reported(shown, total, progress), recording.sequence, path, recording.boxes)
     pixels = in_pixels(recording.sequence)
     blank = np.full((SIZE[1], SIZE[0], 3), _GROUND, np.uint8)
     frames = ((frame, blank) for frame in range(pixels.num_frames))
-    return write_overlay(_told(frames, pixels.num_frames, progress), pixels, path)
+    return write_overlay(_reported(frames, pixels.num_frames, progress), pixels, path)
 
 
 def in_pixels(sequence: SkeletonSequence) -> SkeletonSequence:
@@ -59,7 +59,7 @@ def data_url(path: str | Path) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
 
 
-def _told(images: Any, total: int, progress: Progress | None) -> Iterator[tuple[int, Any]]:
+def _reported(images: Any, total: int, progress: Progress | None) -> Iterator[tuple[int, Any]]:
     for number, image in images:
         if progress is not None and number % 10 == 0:
             progress(number / max(total, 1), f"drawing frame {number} of {total}")

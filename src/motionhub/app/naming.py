@@ -160,6 +160,6 @@ def unknown_words_refused() -> Iterator[None]:
             raise
         near_words = "; ".join(f"{phrase}, similar known words: {near}" for phrase, near in unknown)
         raise Refused(
-            f"The model does not know {near_words}. Use known words; for any words whoever runs this page installs the "
-            'language model: pip install "motionhub[text]".'
+            f"The model does not know {near_words}. Use known words; for any words whoever runs this page installs "
+            'the language model: pip install "motionhub[text]".'
         ) from None

@@ -95,7 +95,7 @@ class Page:
             file, camera, given, labels, background, force, *stated, known = values
             known = known or Memory()
             chosen = file or camera or self._path_of(given)
-            how = {"background": background, "force": force, "progress": _told(progress)}
+            how = {"background": background, "force": force, "progress": _progress_of(progress)}
             shown = self.desk.name(chosen, labels, _facts(stated), known, _visitor(request), **how)
             return shown.video, shown.html, list(shown.files) or None, known
 
@@ -122,7 +122,7 @@ class Page:
             files, also, text, *stated, known = values
             known = known or Memory()
             chosen = [*(files or ()), *(map(str, self.given.values()) if also else ())]
-            shown_by = {"progress": _told(progress)}
+            shown_by = {"progress": _progress_of(progress)}
             shown = self.desk.search(chosen, text, _facts(stated), known, _visitor(request), **shown_by)
             return shown.html, known
 
@@ -143,7 +143,7 @@ class Page:
         def compare(request: Any, progress: Any = self.waiting, *values: Any) -> Any:
             first, second, *stated, known = values
             known = known or Memory()
-            shown = self.desk.compare(first, second, _facts(stated), known, _visitor(request), _told(progress))
+            shown = self.desk.compare(first, second, _facts(stated), known, _visitor(request), _progress_of(progress))
             return shown.html, list(shown.files) or None, known
 
         self._bind(button, compare, [first, second, *facts, memory], [answer, files, memory], "compare")
@@ -165,7 +165,7 @@ class Page:
         def judge(progress: Any = self.waiting, *values: Any) -> Any:
             file, correct, *stated, known = values
             known = known or Memory()
-            return self.desk.quality(file, correct, _facts(stated), known, _told(progress)).html, known
+            return self.desk.quality(file, correct, _facts(stated), known, _progress_of(progress)).html, known
 
         self._bind(button, judge, [file, correct, *facts, memory], [answer, memory], "movement_quality")
 
@@ -240,5 +240,5 @@ def _visitor(request: Any) -> str:
     return str(getattr(request, "session_hash", None) or "visitor")
 
 
-def _told(progress: Any) -> Progress:
+def _progress_of(progress: Any) -> Progress:
     return lambda share, what: progress(min(max(share, 0.0), 1.0), desc=what)
