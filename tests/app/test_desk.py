@@ -11,6 +11,7 @@ import pytest
 import motionhub
 from motionhub.app import markup
 from motionhub.app.desk import Desk, Memory, Shown, answered
+from motionhub.app.drawing import in_pixels
 from motionhub.app.models import Models
 from motionhub.app.naming import Named, sentences, words
 from motionhub.app.recordings import Facts, Limits, Recording, Refused
@@ -97,7 +98,7 @@ def test_a_recording_compared_with_itself_differs_by_nothing(desk, tmp_path):
 
 
 def test_recordings_that_cannot_be_compared_are_refused_with_what_to_do(desk, wave, tmp_path):
-    flat = motionhub.generate("wave", seed=0, layout="coco-17", num_dims=2)
+    flat = in_pixels(motionhub.generate("wave", seed=0, layout="coco-17"))
     shown = desk.compare(str(wave), str(motionhub.write(flat, tmp_path / "flat.npz")), Facts(), Memory(), "one")
     assert "Expected two 2-D or two 3-D motions" in shown.html and 'role="alert"' in shown.html
     assert "choose a video" in desk.compare(None, None, Facts(), Memory(), "one").html

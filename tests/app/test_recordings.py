@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import motionhub
+from motionhub.app.drawing import in_pixels
 from motionhub.app.recordings import FACTS, Facts, Limits, Refused, open_recording, shown_name
 
 
@@ -55,7 +56,6 @@ def test_what_a_file_lacks_is_asked_for_where_the_page_asks_it(tmp_path):
 
 
 def test_of_several_clips_one_must_be_chosen(tmp_path, wave):
-    path = tmp_path / "two.json"
     clips = [motionhub.generate("wave", seed=seed, num_frames=20) for seed in range(2)]
     path = Path(motionhub.write(clips, tmp_path / "two.parquet"))
     assert "0 to 1" in refusal_of(path)
@@ -75,7 +75,7 @@ def test_a_recording_over_the_limit_of_time_is_refused(wave):
 
 
 def test_two_people_who_cross_are_noted_with_the_time(tmp_path):
-    clip = motionhub.generate("walk", seed=0, num_frames=60, layout="coco-17", num_dims=2)
+    clip = in_pixels(motionhub.generate("walk", seed=0, num_frames=60, layout="coco-17"))
     across = np.linspace(-400, 400, 60)[None, :, None, None] * [1.0, 0.0]
     centred = clip.keypoints - np.nanmean(clip.keypoints, axis=(2,), keepdims=True)
     people = np.concatenate([centred + across, centred - across]) + 800
