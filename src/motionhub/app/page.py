@@ -16,6 +16,12 @@ EXAMPLE = "sit down, stand up, walk, wave, fall down"
 _AS_STATED = "as the file says"
 _INTRO = """<div class="mh-intro"><h1>Who does what, when</h1>
 <p>Choose a recording, write what people may be doing, and get a bar over time, a table and files.</p></div>"""
+# White on teal is read from this shade on.
+_CONTRAST = {
+    f"button_primary_background_fill{state}{mode}": f"*primary_{shade}"
+    for mode in ("", "_dark")
+    for state, shade in (("", 700), ("_hover", 800))
+}
 _REMOVED = "removed within an hour, and when the program ends"
 
 
@@ -67,7 +73,7 @@ class Page:
         gr = self.gr
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                file = gr.File(label=self._limit("Video or keypoint file"), elem_id="mh-file", height=130)
+                file = gr.File(label=self._limit("Video or keypoint file"), elem_id="mh-file", height=160)
                 with gr.Accordion("Record with the camera", open=False):
                     camera = self._camera()
                 given = self._given("Or a recording of this machine")
@@ -89,7 +95,9 @@ class Page:
                     label="Recording with skeletons", interactive=False, elem_id="mh-video", buttons=["download"]
                 )
                 answer = gr.HTML(elem_id="mh-answer")
-                files = gr.File(label="Files: table, subtitles, ELAN", file_count="multiple", interactive=False)
+                files = gr.File(
+                    label="Files: table, subtitles, ELAN", file_count="multiple", interactive=False, height=150
+                )
 
         def name(request: Any, progress: Any = self.waiting, *values: Any) -> Any:
             file, camera, given, labels, background, force, *stated, known = values
@@ -107,7 +115,7 @@ class Page:
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 files = gr.File(
-                    label=self._limit("Several recordings"), file_count="multiple", elem_id="mh-many", height=150
+                    label=self._limit("Several recordings"), file_count="multiple", elem_id="mh-many", height=170
                 )
                 also = gr.Checkbox(
                     bool(self.given), label="Also the recordings of this machine", visible=bool(self.given)
@@ -132,13 +140,13 @@ class Page:
         gr = self.gr
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                first = gr.File(label=self._limit("First recording"), elem_id="mh-first", height=120)
-                second = gr.File(label=self._limit("Second, compared with it"), elem_id="mh-second", height=120)
+                first = gr.File(label=self._limit("First recording"), elem_id="mh-first", height=160)
+                second = gr.File(label=self._limit("Second, compared with it"), elem_id="mh-second", height=160)
                 facts = self._facts()
                 button = gr.Button("Compare", variant="primary", elem_id="mh-compare")
             with gr.Column(scale=3, min_width=300):
                 answer = gr.HTML(elem_id="mh-compared")
-                files = gr.File(label="All differences", file_count="multiple", interactive=False)
+                files = gr.File(label="All differences", file_count="multiple", interactive=False, height=150)
 
         def compare(request: Any, progress: Any = self.waiting, *values: Any) -> Any:
             first, second, *stated, known = values
@@ -152,10 +160,10 @@ class Page:
         gr = self.gr
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                file = gr.File(label=self._limit("One repetition"), elem_id="mh-repetition", height=120)
+                file = gr.File(label=self._limit("One repetition"), elem_id="mh-repetition", height=160)
                 correct = gr.File(
                     label=self._limit("Three or more correct ones, to compare with"), file_count="multiple",
-                    elem_id="mh-correct", height=120,
+                    elem_id="mh-correct", height=170,
                 )  # fmt: skip
                 facts = self._facts()
                 button = gr.Button("Judge the movement", variant="primary", elem_id="mh-judge")
@@ -223,7 +231,7 @@ def look() -> dict[str, Any]:
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     return {
-        "theme": gr.themes.Default(primary_hue="teal", **fonts),
+        "theme": gr.themes.Default(primary_hue="teal", **fonts).set(**_CONTRAST),
         "css": (FOLDER / "page.css").read_text(encoding="utf-8"),
         "head": f"<script>{script}</script>",
     }
