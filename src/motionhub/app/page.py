@@ -92,7 +92,11 @@ class Page:
                 button = gr.Button("Name actions", variant="primary", elem_id="mh-name")
             with gr.Column(scale=3, min_width=300):
                 video = gr.Video(
-                    label="Recording with skeletons", interactive=False, elem_id="mh-video", buttons=["download"]
+                    label="Recording with skeletons",
+                    show_label=False,
+                    interactive=False,
+                    elem_id="mh-video",
+                    buttons=["download"],
                 )
                 answer = gr.HTML(elem_id="mh-answer")
                 files = gr.File(
