@@ -13,8 +13,8 @@ from motionhub.app import markup
 from motionhub.app.desk import Desk, Memory, Shown, answered
 from motionhub.app.drawing import in_pixels
 from motionhub.app.models import Models
-from motionhub.app.naming import Named, sentences, words
-from motionhub.app.recordings import Facts, Limits, Recording, Refused
+from motionhub.app.naming import Named, name_actions, sentences, words
+from motionhub.app.recordings import Facts, Limits, Recording, Refused, open_recording
 
 
 class Elements(HTMLParser):
@@ -57,9 +57,10 @@ def test_a_wave_is_named_with_a_bar_a_table_a_picture_and_four_files(desk, wave)
     assert again.video == shown.video and "wave" not in again.html.replace("my wave", "")
 
 
-def test_the_files_of_a_visitor_go_when_the_visitor_leaves(desk, wave):
+def test_the_files_of_a_visitor_go_when_the_visitor_leaves(desk, tmp_path):
+    clip = str(motionhub.write(motionhub.generate("wave", seed=0, num_frames=10), tmp_path / "short.npz"))
     for visitor in ("one", "../two"):
-        desk.name(str(wave), "wave", Facts(), Memory(recordings={}), visitor)
+        desk.name(clip, "wave", Facts(), Memory(), visitor)
     assert {path.name for path in desk.folder.iterdir()} == {"one", "two"}
     desk.forget("one")
     assert {path.name for path in desk.folder.iterdir()} == {"two"}
@@ -115,14 +116,15 @@ def test_quality_without_a_model_says_why_and_names_what_is_unusual_among_correc
     assert "in standard deviations" in Elements(shown.html).texts
 
 
-def test_labels_are_separated_by_commas_and_lines_and_count_once(desk, wave):
+def test_labels_are_separated_by_commas_and_lines_and_count_once(models, wave):
     assert words("sit down;wave\n Sit  Down,,wave hand") == ["sit down", "wave", "wave hand"]
     for empty in ("", " , ;\n", None):
         with pytest.raises(Refused, match="No labels"):
             words(empty)
     with pytest.raises(Refused, match="up to 100 labels"):
         words(",".join(f"label {number}" for number in range(101)))
-    assert "A label is written twice" in desk.name(str(wave), "wave, Wave", Facts(), Memory(), "one").html
+    named = name_actions(models, open_recording(wave), "wave, Wave")
+    assert named.labels == ("wave",) and named.notes == ("A label is written twice; it counts once.",)
 
 
 def test_html_in_labels_names_and_templates_is_text(tmp_path):

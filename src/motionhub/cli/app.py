@@ -3,6 +3,7 @@
 import signal
 import time
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -49,11 +50,10 @@ def app_(
             note("every machine that reaches this address can use the page; it asks no password")
         if show:
             webbrowser.open(address)
-        try:
+        with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            print("\nended; all files of the page are removed")
+    print("ended; all files of the page are removed")
 
 
 def recordings_of(files: list[str]) -> dict[str, Path]:
@@ -73,7 +73,7 @@ def recordings_of(files: list[str]) -> dict[str, Path]:
         inside = [path]
         if path.is_dir() and not is_video(path):
             videos = [each for each in sorted(path.rglob("*")) if each.is_file() and is_video(each)]
-            inside = [*videos, *pose_files(path)]
+            inside = [*videos, *(each for each in pose_files(path) if each not in videos)]
             if not inside:
                 raise ValueError(f"{name}: expected recordings in this folder, found none.")
         for each in inside:
