@@ -75,7 +75,7 @@ def test_a_recording_over_the_limit_of_time_is_refused(wave):
 
 
 def test_two_people_who_cross_are_noted_with_the_time(tmp_path):
-    clip = in_pixels(motionhub.generate("walk", seed=0, num_frames=60, layout="coco-17"))
+    clip = in_pixels(motionhub.generate("wave", seed=0, num_frames=60, layout="coco-17"))
     across = np.linspace(-400, 400, 60)[None, :, None, None] * [1.0, 0.0]
     centred = clip.keypoints - np.nanmean(clip.keypoints, axis=(2,), keepdims=True)
     people = np.concatenate([centred + across, centred - across]) + 800

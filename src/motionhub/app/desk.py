@@ -121,7 +121,7 @@ class Desk:
         facts: Facts,
         memory: Memory,
         visitor: str,
-        progress: Progress | None,
+        progress: Progress | None = None,
     ) -> Shown:
         """How a movement differs between two recordings."""
 
