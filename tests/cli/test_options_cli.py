@@ -58,6 +58,8 @@ OPTIONS = {
     "web": "folder=build/web --port=8765 --open",
     "serve": "models! --host=127.0.0.1 --port=8770 --batch_size=8 --grace=30.0 --max_mb=64 --max_frames=36000 "
     "--max_labels=1000 --max_waiting=64 --max_seconds=60.0 --max_upload=30.0",
+    "app": "files --model=motionhub/tmor-small --quality --port=7860 --host=127.0.0.1 --max_mb=200 "
+    "--max_seconds=300.0 --share --open",
     "bundle create": "out! --checkpoints --datasets --cache_dir --include_closed",
     "bundle verify": "file! --sha256",
     "bundle install": "file! --sha256 --cache_dir",

@@ -44,6 +44,7 @@ EXTRAS = {
     "movement": "exchange with movement, which reads many animal-pose programs",
     "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
     "http": "training on the shards of a dataset at a web address",
+    "app": "the page of motionhub app",
     "mqtt": "events of motionhub watch to an MQTT broker",
     "serve": "answers over HTTP: motionhub serve",
 }

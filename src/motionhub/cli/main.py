@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option, Typer
 
+from motionhub.cli.app import app_
 from motionhub.cli.bundle import bundle
 from motionhub.cli.card import card
 from motionhub.cli.compare import compare
@@ -52,7 +53,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Papers and runs": (reproduce, results),
     "Search": (index, search, map_),
     "Hub": (card, push, bundle),
-    "In the browser": (web,),
+    "In the browser": (web, app_),
     "Over HTTP": (serve,),
 }
 
