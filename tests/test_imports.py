@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     # checkpoint may be packaged with the library.
     "training": {
         *("data/formats", "data/datasets", "data/build", "data/video"),
-        *("hub", "intervals", "metrics", "nn", "processing", "skeletons"),
+        *("hub", "intervals", "metrics", "nn", "processing", "runtime", "skeletons"),
     },
     # A student of pseudo labels is trained by the one training loop. Frames come from data/video, other programs'
     # keypoints from the formats, and a job's files go out by writers.
@@ -79,8 +79,8 @@ ALLOWED: dict[str, set[str]] = {
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }
-# Who writes a file may write it in one piece.
-EVERYWHERE = {"atomic"}
+# Who writes a file may write it in one piece, and who reads a stranger's may limit it.
+EVERYWHERE = {"atomic", "bounded"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {

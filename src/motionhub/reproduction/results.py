@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from motionhub.atomic import write_text
+from motionhub.bounded import read_json
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.version import __version__
 
@@ -77,11 +78,8 @@ def read_results(path: Path) -> list[Measured]:
     """
     if not path.exists():
         return []
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is not JSON ({error}); pass another --output_dir.") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = read_json(path)
+    if content.get("format") != FORMAT:
         raise ValueError(f"{path}: expected what motionhub reproduce wrote; pass another --output_dir.")
     if content.get("version") != VERSION:
         raise ValueError(
@@ -142,8 +140,7 @@ def digest(content: Any) -> str:
 
 def _first_json(folder: Path, pattern: str) -> dict[str, Any]:
     path = next(iter(sorted(folder.glob(pattern))), None)
-    content = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else {}
+    return {} if path is None else dict(read_json(path))
 
 
 def _fewer_clips(

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 from filelock import FileLock, Timeout
 
 from motionhub.atomic import write_text
+from motionhub.bounded import read_json
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.reproduction import results
 from motionhub.reproduction.results import Measured
@@ -236,9 +237,9 @@ def _done(unit: Unit) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         return {name: content[name] for name in _RECORDED}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: is not what a run wrote ({error}); remove it to run again.") from None
 
 
@@ -299,7 +300,7 @@ def read_value(folder: Path, place: Sequence[str]) -> float:
     """A number of a JSON file: its name below the folder, then the keys. Raises FailedRun where there is none."""
     path, *keys = place
     try:
-        value: Any = json.loads((folder / path).read_text(encoding="utf-8"))
+        value: Any = read_json(folder / path, (dict, list))
         for key in keys:
             value = value[key]
         number = float(value)

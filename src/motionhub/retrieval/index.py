@@ -19,6 +19,7 @@ import numpy as np
 from filelock import FileLock
 
 from motionhub.atomic import check_writable, write_bytes, write_text
+from motionhub.bounded import read_json
 
 
 FORMAT = 1
@@ -166,7 +167,7 @@ class MotionIndex:
         except FileNotFoundError:
             how = f"motionhub index FOLDER -o {folder} --model MODEL"
             raise ValueError(f"{folder} is no index; build one: {how}.") from None
-        except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+        except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, RecursionError) as error:
             raise ValueError(
                 f"The index {folder} is damaged ({error}); build it again with motionhub index."
             ) from None
@@ -186,7 +187,7 @@ def _apart(hits: Iterable[Hit], top_k: int) -> list[Hit]:
 def _parts_of(folder: Path) -> tuple[dict[str, Any], list[str], np.ndarray]:
     """Facts, lines of entries and vectors of one index; again where another process has replaced it meanwhile."""
     for attempt in range(_ATTEMPTS):
-        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "index.json")
         try:
             names = [_part_name(about, name) for name in ("entries.jsonl", "vectors.npy")]
             lines = (folder / names[0]).read_text(encoding="utf-8").splitlines()
