@@ -3,13 +3,14 @@
 import csv
 import json
 import queue
+import re
 import threading
 import time as clock_of
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 
 QUEUED = 256  # events that wait to be sent; of more, the oldest are given up
@@ -75,7 +76,7 @@ class Sender:
 
     Args:
         name: for the counts.
-        send: sends one event; raises OSError if it could not.
+        send: sends one event; raises if it could not.
         retries: seconds before each further attempt.
     """
 
@@ -119,7 +120,7 @@ class Sender:
                     return
                 try:
                     self._send(message)
-                except OSError:
+                except Exception:  # whatever the other side answers (HTTPException is no OSError), the next may work
                     continue
                 self._sent += 1
                 break
@@ -133,8 +134,10 @@ def webhook(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RET
     Raises:
         ValueError: another kind of address.
     """
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ValueError(f"webhook: expected an address http://... or https://..., got {url!r}.")
+    parts = _parts(url, "webhook")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        wanted = "an address http://... or https://... without a user"
+        raise ValueError(f"webhook: expected {wanted}, got {_without_password(url)!r}.")
     opener = urllib.request.build_opener(_NoRedirect)
 
     def send(message: Message) -> None:
@@ -144,6 +147,21 @@ def webhook(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RET
             pass
 
     return Sender("webhook", send, retries)
+
+
+def _parts(url: str, name: str) -> SplitResult:
+    """The parts of an address. Raises ValueError for one with blanks or control characters, or a port that is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.port == 0 or not all(char.isprintable() and not char.isspace() for char in url):
+            raise ValueError("blanks, control characters or port 0")
+    except ValueError as error:
+        raise ValueError(f"{name}: {_without_password(url)!r} is no address ({error}).") from None
+    return parts
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//...@", url)[:200]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -160,17 +178,20 @@ def mqtt(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RETRIE
         ValueError: another kind of address, or one without a topic.
         ImportError: paho-mqtt is not installed.
     """
-    parts = urlsplit(url)
-    topic = parts.path.strip("/")
+    parts = _parts(url, "mqtt")
+    topic = unquote(parts.path.strip("/"))
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not topic:
-        raise ValueError(f"mqtt: expected mqtt://host/topic, got {url!r}.")
+        raise ValueError(f"mqtt: expected mqtt://host/topic, got {_without_password(url)!r}.")
+    # Brokers refuse wildcards and NUL; # and ? would end the path of the address.
+    if {"+", "#", "\0"} & {*topic} or {"#", "?"} & {*url} or not 0 < len(topic.encode()) < 2**16:
+        raise ValueError(f"mqtt: a topic has no +, #, ? and NUL, and is under 64 kB, got {_without_password(url)!r}.")
     try:
         import paho.mqtt.client as paho
     except ImportError:
         raise ImportError('Sending by MQTT needs paho-mqtt: pip install "motionhub[mqtt]"') from None
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     if parts.username:
-        client.username_pw_set(parts.username, parts.password)
+        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
     if parts.scheme == "mqtts":
         client.tls_set()
     started = False
