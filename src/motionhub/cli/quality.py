@@ -69,7 +69,7 @@ def _read(path: Path) -> _Scores:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: cannot be read ({error}).") from None
     lacking = [name for name in _COLUMNS if not rows or name not in rows[0]]
     if lacking:
@@ -90,7 +90,7 @@ def _number(path: Path, line: int, text: str | None) -> float:
     try:
         return float(text or "nan")
     except ValueError:
-        raise ValueError(f"{path}, line {line}: expected a number, got {text!r}.") from None
+        raise ValueError(f"{path}, line {line}: expected a number, got {str(text)[:60]!r}.") from None
 
 
 def _rated(table: _Scores, path: Path) -> _Scores:
