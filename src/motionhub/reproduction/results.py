@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ from motionhub.version import __version__
 
 FORMAT, VERSION = "motionhub-reproduction", 1
 _PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "scikit-learn")
+
+
+# Of the fields of a record in a file.
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("row", "column", "error", "date", "run"), str),
+    **{"seed": int, "value": (float, int, type(None)), "seconds": (float, int)},
+    **dict.fromkeys(("commands", "differs"), list),
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,10 @@ def read_results(path: Path) -> list[Measured]:
     known = {each.name for each in fields(Measured)}
     try:
         cells = [Measured(**{name: value for name, value in one.items() if name in known}) for one in content["cells"]]
+        for one, (name, kinds) in product(cells, _KINDS.items()):
+            value = getattr(one, name)
+            if not isinstance(value, kinds) or (kinds is list and not all(isinstance(each, str) for each in value)):
+                raise TypeError(f"{name}: {str(value)[:60]!r}")
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: a cell is incomplete ({error}); pass another --output_dir.") from None
     return cells

@@ -29,6 +29,7 @@ from motionhub.training.arguments import MACHINE_FIELDS
 # Runs a command of `motionhub`; raises an error where it fails.
 RunCommand = Callable[[Sequence[str]], object]
 _REPOSITORY = Path(__file__).resolve().parents[3]
+_SCRIPTS = ("benchmarks", "examples")  # a table of one's own fills in names, which must not lead elsewhere
 _DONE, _OUTPUT = "run.json", "output.txt"
 _RECORDED = ("commands", "error", "seconds", "date", "commit", "versions", "machine")
 _TRAINS = re.compile(r"motionhub train|python examples/(pretrain|finetune|single_shot)\w*\.py")
@@ -278,7 +279,9 @@ def _run_words(words: Sequence[str], run_command: RunCommand, output: TextIO) ->
         with redirect_stdout(output):
             run_command(rest)
         return
-    script = _REPOSITORY / rest[0]
+    script = (_REPOSITORY / rest[0]).resolve()
+    if not any(script.is_relative_to((_REPOSITORY / folder).resolve()) for folder in _SCRIPTS):
+        raise FailedRun(f"{rest[0]} is no script of the repository's {' or '.join(_SCRIPTS)}; a table runs no other")
     if not script.is_file():
         raise FailedRun(f"{rest[0]} is no part of the installed package: run this in a clone of the repository")
     command = [sys.executable, str(script), *rest[1:]]
