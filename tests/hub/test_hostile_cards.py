@@ -6,6 +6,7 @@ import pytest
 
 from motionhub.hub.cache import _check_data_files
 from motionhub.hub.card import read_card_facts
+from motionhub.hub.packaged import model_id
 from motionhub.hub.push import check_dataset_card
 from motionhub.hub.run_card import write_run_card
 from tests.helpers import error_of
@@ -42,3 +43,12 @@ def test_a_run_with_a_hostile_file_gets_no_card(name, content, tmp_path):
     (tmp_path / name).write_text(content)
     assert error_of(lambda: write_run_card(tmp_path, **FACTS)).startswith(f"{tmp_path / name}: ")
     assert not (tmp_path / "card.yaml").exists()
+
+
+def test_a_folder_of_the_repository_names_its_packaged_checkpoint_where_there_is_no_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for source in ("unik-penn", "hub_configs/unik-penn", "hub_configs/unik-penn/"):
+        assert model_id(source) == "motionhub/unik-penn"
+    assert model_id("hub_configs/../unik-penn") == "hub_configs/../unik-penn"
+    (tmp_path / "hub_configs" / "unik-penn").mkdir(parents=True)
+    assert model_id("hub_configs/unik-penn") == "hub_configs/unik-penn"
