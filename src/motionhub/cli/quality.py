@@ -74,6 +74,9 @@ def _read(path: Path) -> _Scores:
     lacking = [name for name in _COLUMNS if not rows or name not in rows[0]]
     if lacking:
         raise ValueError(f"{path}: expected the columns {list(_COLUMNS)} and a row, {lacking} are absent.")
+    short = [number for number, row in enumerate(rows, start=2) if any(row[name] is None for name in _COLUMNS)]
+    if short:
+        raise ValueError(f"{path}, line {short[0]}: expected {len(rows[0])} cells, got fewer.")
     movements, subjects = (np.array([row[name] for row in rows], dtype=object) for name in ("movement", "subject"))
     truth, scores = (
         np.array([_number(path, number, row[name]) for number, row in enumerate(rows, start=2)])
