@@ -17,10 +17,11 @@ CELL |= {"seconds": 1.0, "date": "2026-11-30", "run": "x"}
 def test_a_table_runs_scripts_of_the_repository_only(tmp_path):
     script = tmp_path / "evil.py"
     script.write_text("raise SystemExit(0)")
-    for claim in (f"../../../../../../../../../..{script.with_suffix('')}", str(script.with_suffix(""))):
-        (word,) = words_of("benchmarks/claims/{claim}.py", {"claim": claim})
+    claim = f"../../../../../../../../../..{script.with_suffix('')}"
+    (word,) = words_of("benchmarks/claims/{claim}.py", {"claim": claim})
+    for path in (word, str(script), "src/motionhub/version.py"):
         with pytest.raises(FailedRun, match="no script of the repository"), (tmp_path / "out").open("w") as out:
-            _run_words(["python", word], lambda words: None, out)
+            _run_words(["python", path], lambda words: None, out)
 
 
 def test_a_value_of_a_table_does_not_become_an_option():
