@@ -24,7 +24,7 @@ from huggingface_hub import DatasetCard, ModelCard, snapshot_download
 from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 from huggingface_hub.utils.sha import git_hash
 
-from motionhub.atomic import atomic_path
+from motionhub.atomic import atomic_path, disk_named
 from motionhub.hub.archive import SUFFIXES, Archive, open_archive, write_archive
 from motionhub.hub.cache import cache_folders, place, stage_repository, stage_rows
 from motionhub.hub.card import load_card
@@ -303,7 +303,8 @@ def _collect(
         raise ValueError(f"Expected owner/name, owner/name@revision or owner/name=FOLDER, got {wanted!r}.")
     root = source = Path(folder) if given else _snapshot(hub, repo_id, kind, revision or "main")
     if given and kind == "model":
-        stage_checkpoint(source, staged, repo_id)
+        with disk_named(staged):
+            stage_checkpoint(source, staged, repo_id)
         root = staged
     elif given:
         check_dataset_card(source)

@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
+from motionhub.atomic import write_text
 from motionhub.bounded import load_yaml
 from motionhub.papers import get_paper
 
@@ -137,7 +138,7 @@ def write_model_card(folder: str | Path, *arguments: Any, **options: Any) -> Pat
         ... )
     """
     path = Path(folder) / "README.md"
-    path.write_text(render_model_card(*arguments, **options), encoding="utf-8")
+    write_text(path, render_model_card(*arguments, **options))
     return path
 
 
@@ -163,7 +164,7 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
         path = Path(folder) / ".eval_results" / f"{_slug(dataset)}.yaml"
         path.parent.mkdir(exist_ok=True)
         content = yaml.safe_dump(eval_result_entries_to_yaml([*tasks.values()]), sort_keys=False, allow_unicode=True)
-        path.write_text(content, encoding="utf-8")
+        write_text(path, content)
         written.append(path)
     return written
 

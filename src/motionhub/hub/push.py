@@ -10,6 +10,7 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, HfApi, ModelCard
 
+from motionhub.atomic import disk_named
 from motionhub.bounded import read_json
 from motionhub.hub.card import load_card, read_card_facts, write_eval_results, write_model_card
 
@@ -84,7 +85,8 @@ def push(
             check_links(folder, folder.rglob("*"))
         else:
             facts = {"card.yaml": card, "training.json": recipe, "results.json": results}
-            stage_checkpoint(source, folder, repo_id, processor, facts)
+            with disk_named(folder):
+                stage_checkpoint(source, folder, repo_id, processor, facts)
             load_card(folder / "README.md", ModelCard).validate()
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True).repo_id

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from motionhub.atomic import disk_named, write_text
 from motionhub.bounded import read_json
 from motionhub.hub.card import check_facts
 from motionhub.hub.push import write_cards
@@ -115,9 +116,10 @@ def write_run_card(
     except TypeError as error:
         raise ValueError(f"{folder / 'metrics.json'}: a score is no number ({error}).") from None
     if results and (overwrite or not (folder / "results.json").exists()):
-        (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    path.write_text(yaml.safe_dump(facts, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    write_cards(folder, facts, None)
+        write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")
+    write_text(path, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True))
+    with disk_named(folder):
+        write_cards(folder, facts, None)
     return path
 
 
