@@ -11,6 +11,7 @@ import pytest
 import torch
 from text_models import MadeUpTower, save_clip, save_sentence_encoder
 
+from motionhub.towers import text_towers
 from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower, pool
 
 
