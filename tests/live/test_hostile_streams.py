@@ -3,12 +3,13 @@
 import json
 import threading
 import time
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from motionhub.live.outputs import Sender, mqtt, webhook
+from motionhub.live.outputs import Csv, JsonLines, Sender, mqtt, webhook
 from motionhub.live.scorers import _results, _unchecked
 from motionhub.live.sources import MOST_CHARACTERS, frames_of_lines
 from tests.helpers import error_of
@@ -87,6 +88,20 @@ def test_an_answer_that_is_no_http_fails_one_event_and_the_next_is_sent():
         sender.write({"event": number})
     assert sender.close() == {"x sent": 1, "x failed": 2, "x given up": 0}
     assert sent == [{"event": 2}]
+
+
+@pytest.mark.parametrize("kind", [JsonLines, Csv])
+def test_a_full_disk_does_not_end_a_stream_and_is_told_once(kind, tmp_path):
+    (tmp_path / "events").symlink_to("/dev/full")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        output = kind(tmp_path / "events")
+        for _ in range(2):
+            output.write({"person": 1, "label": "fall down"})
+    assert [str(each.message) for each in told] == [
+        f"{tmp_path / 'events'}: cannot be written (No space left on device); the stream goes on"
+    ]
+    assert output.close()["events failed"] >= 2
 
 
 def test_streams_that_share_a_pipeline_leave_its_checks_as_they_are():

@@ -7,6 +7,7 @@ import re
 import threading
 import time as clock_of
 import urllib.request
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,42 +34,52 @@ class Output(Protocol):
         """The end; returns counts, such as events that could not be sent."""
 
 
-class JsonLines:
-    """Appends one JSON object a line to a file, complete after each event."""
+class _File:
+    """A file that is complete after each event; while its disk is full the stream goes on, and events are counted."""
 
     def __init__(self, path: str | Path) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
+        self._path, self._failed = Path(path), 0
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115  # closed by close()
 
-    def write(self, message: Message) -> None:
-        self._file.write(json.dumps(message, ensure_ascii=False) + "\n")
-        self._file.flush()
+    def _write(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+            self._file.flush()  # what could not be written stays in the buffer and is tried again
+        except OSError as error:
+            self._failed += 1
+            if self._failed == 1:
+                what = f"{self._path}: cannot be written ({error.strerror}); the stream goes on"
+                warnings.warn(what, stacklevel=3)
 
     def close(self) -> dict[str, int]:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            return {f"{self._path.name} failed": max(self._failed, 1)}
         return {}
 
 
-class Csv:
+class JsonLines(_File):
+    """Appends one JSON object a line to a file, complete after each event."""
+
+    def write(self, message: Message) -> None:
+        self._write(lambda: self._file.write(json.dumps(message, ensure_ascii=False) + "\n"))
+
+
+class Csv(_File):
     """Appends events to a table with the columns `COLUMNS`; totals are left out."""
 
     def __init__(self, path: str | Path) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = not path.exists() or not path.stat().st_size
-        self._file = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115  # closed by close()
+        new = not Path(path).exists() or not Path(path).stat().st_size
+        super().__init__(path)
         self._table = csv.DictWriter(self._file, COLUMNS, extrasaction="ignore", restval="")
         if new:
-            self._table.writeheader()
+            self._write(self._table.writeheader)
 
     def write(self, message: Message) -> None:
         if "person" in message:
-            self._table.writerow(message)
-            self._file.flush()
-
-    def close(self) -> dict[str, int]:
-        self._file.close()
-        return {}
+            self._write(lambda: self._table.writerow(message))
 
 
 class Sender:
