@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "papers": set(),
     "version": set(),
     "atomic": set(),
+    "bounded": set(),
     "intervals": set(),
     "metrics": {"geometry"},
     "augment": {"geometry", "skeletons"},

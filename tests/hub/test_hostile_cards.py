@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from motionhub.hub.cache import _check_data_files
+from motionhub.hub.cache import check_data_files
 from motionhub.hub.card import read_card_facts
 from motionhub.hub.packaged import model_id
 from motionhub.hub.push import check_dataset_card
@@ -25,7 +25,7 @@ def test_card_facts_with_anchors_are_refused(tmp_path):
 def test_a_dataset_card_with_anchors_is_refused_before_its_files_are_looked_for(name, tmp_path):
     text = f"{LAUGHS}data_files: *i\n"
     (tmp_path / name).write_text(f"---\n{text}---\n\n# x\n" if name == "README.md" else text)
-    assert "anchors" in error_of(lambda: _check_data_files(tmp_path))
+    assert "anchors" in error_of(lambda: check_data_files(tmp_path))
     if name == "README.md":
         assert "anchors" in error_of(check_dataset_card, tmp_path)
 
@@ -52,3 +52,9 @@ def test_a_folder_of_the_repository_names_its_packaged_checkpoint_where_there_is
     assert model_id("hub_configs/../unik-penn") == "hub_configs/../unik-penn"
     (tmp_path / "hub_configs" / "unik-penn").mkdir(parents=True)
     assert model_id("hub_configs/unik-penn") == "hub_configs/unik-penn"
+
+
+def test_a_dataset_whose_card_names_files_elsewhere_is_not_pushed_or_packed(tmp_path):
+    card = "---\nlicense: mit\nconfigs:\n- config_name: x\n  data_files: /etc/passwd.csv\n---\n# Licence\n# Citation\n"
+    (tmp_path / "README.md").write_text(card)
+    assert "names '/etc/passwd.csv'; data_files must be relative" in error_of(check_dataset_card, tmp_path)

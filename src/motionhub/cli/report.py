@@ -47,8 +47,13 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         text = _usage(error) or _refused_config(error)
         if not text:
             raise
-    print(f"motionhub: {printable(' '.join(text.split()))}", file=sys.stderr)
+    print(f"motionhub: {printable(_shortened(' '.join(text.split())))}", file=sys.stderr)
     return 2
+
+
+def _shortened(text: str) -> str:
+    """The text with words of a stranger's file that are longer than any path cut in the middle."""
+    return re.sub(r"\S{600,}", lambda found: f"{found[0][:200]}...{found[0][-100:]}", text)
 
 
 def printable(text: str) -> str:

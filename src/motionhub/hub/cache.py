@@ -61,7 +61,7 @@ def stage_rows(staged: Path, snapshot: Path, repository: Any) -> None:
     from datasets import get_dataset_config_names, get_dataset_default_config_name, load_dataset_builder
     from datasets.naming import camelcase_to_snakecase
 
-    _check_data_files(snapshot)
+    check_data_files(snapshot)
     owner, _, name = repository.id.partition("/")
     source = staged / name  # the Arrow files get the name of this folder
     source.symlink_to(snapshot, target_is_directory=True)
@@ -79,7 +79,7 @@ def stage_rows(staged: Path, snapshot: Path, repository: Any) -> None:
         os.utime(target, (time.time() - len(configs) + number,) * 2)
 
 
-def _check_data_files(snapshot: Path) -> None:
+def check_data_files(snapshot: Path) -> None:
     """Refuses cards that name other files than the repository's: `datasets` opens any path or address."""
     card, extra = snapshot / "README.md", snapshot / ".huggingface.yaml"
     facts = [load_card(card, DatasetCard).data.to_dict() if card.is_file() else None]

@@ -12,6 +12,7 @@ from huggingface_hub import DatasetCard, HfApi, ModelCard
 
 from motionhub.atomic import disk_named
 from motionhub.bounded import read_json
+from motionhub.hub.cache import check_data_files
 from motionhub.hub.card import load_card, read_card_facts, write_eval_results, write_model_card
 
 
@@ -125,6 +126,10 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
     if not path.is_file():
         raise ValueError(f"{folder} has no card (README.md); make the dataset with `motionhub dataset build`.")
     card: DatasetCard = load_card(path, DatasetCard)
+    try:
+        check_data_files(Path(folder))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from None
     data = card.data.to_dict()
     clips = any(Path(folder).rglob("*.parquet")) or _has_lists(Path(folder), data.get("configs"))
     recipe = not clips and not data.get("configs")  # a card without clips, which says how to make the dataset

@@ -366,3 +366,19 @@ def test_a_build_killed_after_its_last_rename_is_finished_by_the_same_call_alone
     assert not (tmp_path / ".out.building").exists()
     with pytest.raises(ValueError, match="not an empty folder"):
         save_dataset_report("n-ucla", nucla_folder, out)
+
+
+@pytest.mark.parametrize("kind", ["table", "zip"])
+def test_a_name_that_no_disk_takes_is_a_short_message(kind, tmp_path):
+    root, name = tmp_path / "raw", "n" * 5000
+    if kind == "table":
+        root.mkdir()
+        (root / "a.csv").write_text("x")
+        (root / "labels.csv").write_text(f"file,label\n{name}.csv,a\n")
+    else:
+        root = tmp_path / "raw.zip"
+        with zipfile.ZipFile(root, "w") as archive:
+            archive.writestr(f"wave/{name}.csv", "x")
+    with pytest.raises(ValueError, match=r"n{40,60}'") as caught:
+        save_dataset_report("folder", root, tmp_path / "out")
+    assert len(str(caught.value)) < 600 + len(str(tmp_path)) and ".building" not in str(caught.value)
