@@ -16,7 +16,7 @@ import pytest
 from helpers import run_cli
 
 import motionhub
-from motionhub.atomic import WriteError, atomic_path, check_writable, write_bytes, write_text
+from motionhub.atomic import WriteError, atomic_path, check_writable, disk_named, write_bytes, write_text
 from motionhub.retrieval.index import Entry, MotionIndex
 
 
@@ -154,3 +154,31 @@ def test_an_index_is_read_whole_while_others_write_it(tmp_path):
     with small_files(100), pytest.raises(WriteError, match="intact"):
         index_of(50, 1).save(folder)
     assert len(MotionIndex.load(folder)) in (3, 7)
+
+
+FULL = [
+    OSError(errno.ENOSPC, "No space left on device"),
+    RuntimeError("I/O error: No space left on device (os error 28)"),
+]
+OTHER = [
+    OSError(errno.ENOSPC, "full", "/elsewhere"),
+    OSError(errno.ENOENT, "absent"),
+    ValueError("x"),
+    RuntimeError("y"),
+]
+
+
+@pytest.mark.parametrize("error", FULL)
+def test_a_full_disk_that_a_library_meets_is_named(error, tmp_path):
+    with (
+        pytest.raises(WriteError, match=f"^{tmp_path}: cannot be written .No space left on device"),
+        disk_named(tmp_path),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize("error", OTHER)
+def test_other_errors_of_a_library_stay(error, tmp_path):
+    with pytest.raises(type(error)) as caught, disk_named(tmp_path):
+        raise error
+    assert caught.value is error

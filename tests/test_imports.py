@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "papers": set(),
     "version": set(),
     "atomic": set(),
+    "bounded": set(),
     "intervals": set(),
     "metrics": {"geometry"},
     "augment": {"geometry", "skeletons"},
@@ -54,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     # checkpoint may be packaged with the library. The processes of a run compare their versions.
     "training": {
         *("data/formats", "data/datasets", "data/build", "data/video"),
-        *("hub", "intervals", "metrics", "nn", "processing", "skeletons", "version"),
+        *("hub", "intervals", "metrics", "nn", "processing", "runtime", "skeletons", "version"),
     },
     # A student of pseudo labels is trained by the one training loop. Frames come from data/video, other programs'
     # keypoints from the formats, and a job's files go out by writers. All workers of a run have one version.
@@ -92,8 +93,8 @@ ALLOWED: dict[str, set[str]] = {
         *("training", "version"),
     },
 }
-# Who writes a file may write it in one piece.
-EVERYWHERE = {"atomic"}
+# Who writes a file may write it in one piece, and who reads a stranger's may limit it.
+EVERYWHERE = {"atomic", "bounded"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {

@@ -74,6 +74,26 @@ def write_bytes(path: str | Path, content: bytes, *, new: bool = False) -> None:
         writing.write_bytes(content)
 
 
+@contextmanager
+def disk_named(folder: str | Path) -> Iterator[None]:
+    """Names the folder in errors of its disk that name no file, such as those of libraries that write there.
+
+    Raises:
+        WriteError: the disk is full, read-only or refuses.
+    """
+    try:
+        yield
+    except Exception as error:
+        full = "(os error 28)" in str(error)  # as safetensors says it
+        number = error.errno if isinstance(error, OSError) else errno.ENOSPC if full else None
+        named = isinstance(error, OSError) and error.filename is not None
+        if number not in _OF_A_DISK or named or isinstance(error, WriteError):
+            raise
+        raise WriteError(
+            number, f"{folder}: cannot be written ({os.strerror(number or 0)}); make room there."
+        ) from None
+
+
 def check_writable(path: str | Path) -> None:
     """Raises WriteError when nothing can be written beside `path`, for programs that compute for long before they do.
 

@@ -97,3 +97,14 @@ def test_too_few_correct_repetitions_are_refused():
     squat = motionhub.generate("squat", seed=0)
     with pytest.raises(ValueError, match="3 correct repetitions or more, got 2"):
         motionhub.deviations(squat, [squat, squat])
+
+
+@pytest.mark.parametrize(
+    "line", ["clip,squat", "x\0y,squat,S01,1,0.5", f"{'x' * 200_000},squat,S01,1,0.5", "c,s,S,1,ä"]
+)
+def test_a_table_with_a_broken_line_is_one_line(line, tmp_path, capsys):
+    path = write_scores(tmp_path / "h.csv")
+    path.write_text(f"{path.read_text()}{line}\n")
+    assert run_cli("quality", path, "-o", tmp_path / "r.html") == 2
+    message = capsys.readouterr().err
+    assert str(path) in message and message.count("\n") == 1 and len(message) < 600

@@ -13,7 +13,7 @@ from helpers import load_script
 
 import motionhub
 from motionhub.cli.main import main
-from motionhub.cli.web import page_server
+from motionhub.cli.web import PageHandler, page_server
 
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -89,6 +89,19 @@ def test_another_host_name_is_refused(port):
         assert ask(port, "/", host=host)[0] == 403
     for host in ("127.0.0.1", f"localhost:{port}"):
         assert ask(port, "/", host=host)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [("/", "[::1", 403), ("http://[x/", "localhost", 403), (f"/{'a' * 60_000}", "localhost", 404), ("/%00", "x", 403)],
+)
+def test_a_hostile_request_is_answered_and_the_next_is_served(port, path, host, status, capfd):
+    assert ask(port, path, host=host)[0] == status
+    assert ask(port, "/")[0] == 200 and "Traceback" not in capfd.readouterr().err
+
+
+def test_a_connection_that_says_nothing_is_closed_after_a_while(port):
+    assert 0 < PageHandler.timeout <= 60
 
 
 def test_nothing_can_be_sent(port):

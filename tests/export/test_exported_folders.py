@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,13 @@ def test_a_folder_with_files_of_the_user_is_not_overwritten(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="not empty and no exported folder; pass a new folder with -o"):
         export_checkpoint(model_of("classifier"), processor_of("classifier"), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["classifier", "zero-shot"])
+def test_eight_threads_get_the_serial_answers_of_a_predictor(kind, folder):
+    predictor = Predictor(folder(kind), threads=1)
+    options = {"candidate_labels": ["sit down", "wave"]} if kind == "zero-shot" else {}
+    serial = [predictor(clip, **options) for clip in clips()]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda clip: predictor(clip, **options), clips() * 6))
+    assert found == serial * 6

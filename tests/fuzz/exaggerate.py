@@ -11,6 +11,7 @@ import random
 import warnings
 import zipfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -42,7 +43,8 @@ def exaggerated(name: str, content: bytes, chance: random.Random) -> bytes:
 
 
 def _count(chance: random.Random) -> int:
-    return int(10 ** chance.uniform(1, 4.7))
+    """Mostly small, as a file of a thousand costs what a hundred of ten cost, and tells less."""
+    return int(10 ** chance.uniform(1, 4.7 if chance.random() < 0.1 else 2.7))
 
 
 def _nested(depth: int, inner: Any) -> Any:
@@ -84,8 +86,22 @@ def _in_tree(value: Any, chance: random.Random, large: Callable[[Any, random.Ran
     return large(value, chance)
 
 
+@lru_cache(maxsize=256)
+def _tree(content: bytes, of_pickle: bool) -> Any:
+    return pickle.loads(content) if of_pickle else json.loads(content)  # our own sample
+
+
+@lru_cache(maxsize=64)
+def _arrays(content: bytes, of_matlab: bool) -> dict[str, np.ndarray]:
+    if of_matlab:
+        variables = scipy.io.loadmat(io.BytesIO(content)).items()
+        return {name: np.asarray(value) for name, value in variables if name[:2] != "__"}
+    with np.load(io.BytesIO(content), allow_pickle=True) as found:  # our own sample
+        return {name: found[name] for name in found.files}
+
+
 def _json(content: bytes, chance: random.Random) -> bytes:
-    return json.dumps(_in_tree(json.loads(content), chance, _large)).encode()
+    return json.dumps(_in_tree(_tree(content, False), chance, _large)).encode()
 
 
 def _pickle(content: bytes, chance: random.Random) -> bytes:
@@ -100,7 +116,7 @@ def _pickle(content: bytes, chance: random.Random) -> bytes:
             case _:
                 return _large(value, chance)
 
-    tree = _in_tree(pickle.loads(content), chance, large)  # our own sample
+    tree = _in_tree(_tree(content, True), chance, large)
     return pickle.dumps(tree, protocol=chance.randrange(2, 6))
 
 
@@ -124,12 +140,10 @@ def _array(array: np.ndarray, chance: random.Random) -> np.ndarray:
 
 
 def _npz(content: bytes, chance: random.Random) -> bytes:
-    stream = io.BytesIO()
-    with np.load(io.BytesIO(content), allow_pickle=True) as found:  # our own sample
-        arrays = {name: found[name] for name in found.files}
+    stream, arrays = io.BytesIO(), dict(_arrays(content, False))
     name = chance.choice([*arrays])
     arrays[name] = _array(arrays[name], chance)
-    np.savez_compressed(stream, **arrays)
+    (np.savez_compressed if arrays[name].nbytes > 2**16 else np.savez)(stream, **arrays)
     if chance.random() < 0.2:
         with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
             part = io.BytesIO()
@@ -145,9 +159,9 @@ def _npy(content: bytes, chance: random.Random) -> bytes:
 
 
 def _mat(content: bytes, chance: random.Random) -> bytes:
-    variables = {name: value for name, value in scipy.io.loadmat(io.BytesIO(content)).items() if name[:2] != "__"}
+    variables = dict(_arrays(content, True))
     name = chance.choice([*variables])
-    variables[name] = _array(np.asarray(variables[name]), chance)
+    variables[name] = _array(variables[name], chance)
     stream = io.BytesIO()
     scipy.io.savemat(stream, variables, do_compression=chance.random() < 0.8)
     return stream.getvalue()

@@ -1,6 +1,7 @@
 """`make fuzz SECONDS=60`: every reader on damaged and exaggerated files, in limited memory; a table of what was found.
 
     python tests/fuzz/run.py --seconds 60 --seed 7 --formats csv bvh
+    python tests/fuzz/run.py --seconds 36000 --files 100000 --report fuzz.txt   # the long run; the table every minute
 
 A file that is neither read nor refused in one line that names it, or that takes more than 5 s or 1,500 MB, is a
 finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed, format and
@@ -8,11 +9,13 @@ number, so a finding can be made again: `--formats NAME --seed SEED --first NUMB
 """
 
 import argparse
+import json
 import os
 import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +23,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -33,11 +37,13 @@ from test_fuzz_readers import damaged  # noqa: E402
 
 from motionhub.data.datasets.datasets import DATASETS  # noqa: E402
 from motionhub.data.datasets.reading import read  # noqa: E402
+from motionhub.data.formats import decoding, hdf5_process, parquet_process  # noqa: E402
 
 
 MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 800
 # Of a batch in one process: its address space beyond today's, and the files in it.
-MEMORY, BATCH = 4 * 2**30, 40
+MEMORY, BATCH = 4 * 2**30, 100
+SCRIPTS = {str(each.__file__): each for each in (parquet_process, hdf5_process)}
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Tally:
 
     files: int = 0
     refused: int = 0
+    all_seconds: float = 0.0
     seconds: float = 0.0
     megabytes: int = 0
     findings: list[str] = field(default_factory=list)
@@ -104,19 +111,51 @@ def batch(name: str, numbers: range, seed: int, folder: Path) -> Iterator[tuple[
         if not finding and seconds > MOST_SECONDS:
             finding = f"{seconds:.1f} s"
         if not finding:
-            shutil.rmtree(here)
+            shutil.rmtree(here, ignore_errors=True)
         yield number, refused, seconds, finding
 
 
+def forked(command: list[str], stdin: Any, **_: Any) -> subprocess.CompletedProcess[bytes]:
+    """Stands in for `subprocess.run` of a decoding script: forks this process, which has the libraries already.
+
+    The script's own limits apply, its memory beyond what this process has.
+    """
+    script, request = command[-2], json.loads(command[-1])
+    request["memory"] += _address_space()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.dup2(stdin.fileno(), 0)
+        os.dup2(writing, 1)
+        status = 1
+        try:
+            sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+            sys.argv = [script, json.dumps(request)]
+            SCRIPTS[script].main()
+            sys.stdout.flush()
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        output = stream.read()
+    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output, b"")
+
+
+def _address_space() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tally) -> None:
-    """Runs a batch in a child with limited memory, and counts."""
+    """Runs a batch in a child with limited memory, and counts; after a child that dies, the rest in another."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         warnings.simplefilter("ignore")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        used = _address_space()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         for number, refused, seconds, finding in batch(name, numbers, seed, folder):
             peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
@@ -132,6 +171,7 @@ def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tall
             number, refused, seconds, peak, finding = line.rstrip("\n").split("\t", 4)
             last = int(number)
             tally.files, tally.refused = tally.files + 1, tally.refused + int(refused)
+            tally.all_seconds += float(seconds)
             tally.seconds, tally.megabytes = max(tally.seconds, float(seconds)), max(tally.megabytes, int(peak))
             if finding:
                 tally.findings.append(f"{name} {last}: {finding}")
@@ -139,16 +179,27 @@ def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tall
     if status:
         tally.files += 1
         tally.findings.append(f"{name} {last + 1}: the process ended with status {status}")
+        if rest := range(last + 2, numbers.stop):
+            in_a_process(name, rest, seed, folder, tally)
 
 
 def table(tallies: dict[str, Tally]) -> str:
     """One line for each format."""
-    lines = [f"{'format':18s} {'files':>8s} {'refused':>8s} {'findings':>8s} {'worst s':>8s} {'worst MB':>8s}"]
+    heads = ("files", "refused", "findings", "ms each", "worst s", "worst MB")
+    lines = [f"{'format':18s} " + " ".join(f"{head:>8s}" for head in heads)]
     for name, tally in sorted(tallies.items()):
         counts = f"{tally.files:8d} {tally.refused:8d} {len(tally.findings):8d}"
+        counts += f" {1000 * tally.all_seconds / max(tally.files, 1):8.2f}"
         lines.append(f"{name:18s} {counts} {tally.seconds:8.2f} {tally.megabytes:8d}")
     files = sum(tally.files for tally in tallies.values())
     return "\n".join([*lines, f"{files} files, {sum(len(each.findings) for each in tallies.values())} findings"])
+
+
+def report(tallies: dict[str, Tally]) -> str:
+    """The table, and the first findings of each format."""
+    findings = [finding for tally in tallies.values() for finding in tally.findings[:20]]
+    hand_made = f"hand-made files: {len(HOSTILE)}, tried by tests/fuzz/test_fuzz_hostile.py"
+    return "\n".join([table(tallies), *findings, hand_made])
 
 
 def main() -> int:
@@ -159,24 +210,31 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--formats", nargs="*", default=sorted(SAMPLES))
     parser.add_argument("--keep", type=Path, default=None, help="folder of the files that were findings")
+    parser.add_argument("--report", type=Path, default=None, help="file that gets the table after every round")
     arguments = parser.parse_args()
+    import h5py  # type: ignore[import-untyped]  # noqa: F401  # before the forks, once
+    import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: F401
+
+    decoding.subprocess = SimpleNamespace(**{**vars(subprocess), "run": forked})  # type: ignore[attr-defined]
     tallies = {name: Tally() for name in arguments.formats}
     end, first = time.monotonic() + arguments.seconds, arguments.first
     last = first + arguments.files
-    with tempfile.TemporaryDirectory(prefix="motionhub-fuzz-") as temporary:
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="motionhub-fuzz-", dir=memory) as temporary:
         while first < last and time.monotonic() < end:
             size = BATCH if arguments.seconds > 120 else 4
             numbers = range(first, min(first + size, last))
             for name in arguments.formats:
-                folder = (arguments.keep or Path(temporary)) / name
+                folder = Path(temporary) / name
                 if time.monotonic() < end:
                     in_a_process(name, numbers, arguments.seed, folder, tallies[name])
+                if arguments.keep and any(folder.iterdir() if folder.exists() else ()):
+                    shutil.copytree(folder, arguments.keep / name, dirs_exist_ok=True)
+                    shutil.rmtree(folder)
+                if arguments.report:
+                    arguments.report.write_text(report(tallies) + "\n", encoding="utf-8")
             first = numbers.stop
-    print(table(tallies))
-    for tally in tallies.values():
-        for finding in tally.findings[:20]:
-            print(finding)
-    print(f"hand-made files: {len(HOSTILE)}, tried by tests/fuzz/test_fuzz_hostile.py")
+    print(report(tallies))
     return int(any(tally.findings for tally in tallies.values()))
 
 

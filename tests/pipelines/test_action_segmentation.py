@@ -154,3 +154,22 @@ def test_no_person_gives_no_rows(segmenter):
 def test_bad_options_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         reading_pipe()(script(0), **options)
+
+
+def test_a_long_clip_has_the_answers_of_the_model_as_it_is_now(monkeypatch):
+    """Its batch norms are folded for the call alone: the model stays as it is, and new weights count at once."""
+    torch.manual_seed(0)
+    model = motionhub.UnikForActionSegmentation(small_config()).eval()
+    pipe, clip = ActionSegmentationPipeline(model=model, feature_extractor=small_processor()), motion(120)
+    for _ in range(2):
+        for norm in (each for each in model.modules() if hasattr(each, "running_mean")):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        expected = pipe(clip, window=16, return_scores=True)["scores"][0]["probabilities"]
+        with monkeypatch.context() as patched:
+            patched.setattr("motionhub.pipelines.action_segmentation.LONG", 1)
+            found = pipe(clip, window=16, return_scores=True)["scores"][0]["probabilities"]
+        assert not np.array_equal(found, expected)  # by rounding
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert not model.is_fused and all(before[name].equal(value) for name, value in model.state_dict().items())

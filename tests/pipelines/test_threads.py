@@ -114,3 +114,41 @@ def test_two_pipelines_of_one_model_do_not_disturb_each_other(tasks):
     ]
     serial = [plain(call()) for call in calls]
     assert in_threads(calls * 2) == serial * 2
+
+
+def streamed(stream: Any, frames: torch.Tensor) -> list[list[float]]:
+    parts = [stream.add(part) for part in frames.split(7, dim=1)]
+    return torch.cat([*parts, stream.finish()]).tolist()
+
+
+@pytest.mark.parametrize("kind", ["streaming", "online"])
+def test_streams_of_one_model_do_not_disturb_each_other(kind):
+    torch.manual_seed(0)
+    config = motionhub.UnikConfig(num_people=1, num_labels=3, channels=[8, 8], strides=[1, 2])
+    model = motionhub.UnikForActionSegmentation(config).eval()
+
+    def stream() -> Any:
+        if kind == "streaming":
+            return motionhub.StreamingSegmenter(model, context=16)
+        return motionhub.OnlineSegmenter(model, window=16, hop=8)
+
+    clips = torch.randn(THREADS, 1, 60, config.num_joints, 2)
+    serial = [streamed(stream(), clip) for clip in clips]
+    assert in_threads([lambda clip=clip: streamed(stream(), clip) for clip in clips]) == serial
+
+
+@pytest.mark.slow
+def test_live_streams_of_one_pipeline_are_those_of_pipelines_alone():
+    pipe = pipe_of("zero-shot-action-segmentation")
+    clips = clips_for(pipe)[:4]
+
+    def events(clip: motionhub.SkeletonSequence) -> list[Any]:
+        facts = {"layout": clip.layout, "fps": clip.fps, "unit": clip.unit, "image_size": clip.image_size, "up": "-y"}
+        live = motionhub.LiveEvents(pipe, list(LABELS), **facts)
+        found = [event for points in clip.keypoints.swapaxes(0, 1) for event in live.push(points)]
+        return [{**event.to_dict(), "clock": ""} for event in [*found, *live.finish()]]
+
+    serial = [events(clip) for clip in clips]
+    assert any(serial)
+    assert in_threads([lambda clip=clip: events(clip) for clip in clips * 2]) == serial * 2
+    assert pipe.checks

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import read_json, write_json
+from helpers import error_of, read_json, write_json
 
 from motionhub.retrieval.index import Entry, MotionIndex
 
@@ -91,3 +91,23 @@ def test_a_query_of_another_encoder_is_refused():
         MotionIndex(VECTORS, ENTRIES[:2], "clip", {})
     with pytest.raises(ValueError, match="level"):
         MotionIndex(VECTORS, ENTRIES, "joint", {})
+
+
+HOSTILE = ['{"file": 5}', '{"file": "a", "start_s": "x"}', "[" * 100_000, "5", '{"file": "a", "other": 1}']
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_an_entry_of_another_form_is_a_damaged_index(line, tmp_path):
+    folder = index().save(tmp_path / "i")
+    (entries,) = folder.glob("entries-*.jsonl")
+    entries.write_text("\n".join([line, *entries.read_text().splitlines()[1:]]) + "\n")
+    assert "damaged" in error_of(MotionIndex.load, folder)
+
+
+def test_vectors_that_announce_more_than_there_is_are_a_damaged_index(tmp_path):
+    folder = index().save(tmp_path / "i")
+    (vectors,) = folder.glob("vectors-*.npy")
+    content = vectors.read_bytes()
+    assert b"(5, 3), }            " in content
+    vectors.write_bytes(content.replace(b"(5, 3), }            ", b"(5, 3000000000000), }"))
+    assert "damaged" in error_of(MotionIndex.load, folder)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from text_models import MadeUpTower, save_clip, save_sentence_encoder
 
+from motionhub.towers import text_towers
 from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower, pool
 
 
@@ -273,3 +274,20 @@ def test_the_text_half_of_viclip(tmp_path):
         expected = torch.nn.functional.normalize(model.get_text_features(ids), dim=-1)
     tower = load_text_tower({"kind": "viclip", "name": str(tmp_path), "dim": 6})
     torch.testing.assert_close(tower.encode(["a"]), expected, rtol=0, atol=1e-6)
+
+
+def test_a_forward_pass_holds_many_short_texts_and_few_long_ones(tiny, monkeypatch):
+    tower = tower_of(tiny)
+    loaded, passes = tower._load(), []
+    embed = loaded.embed
+    monkeypatch.setattr(loaded, "embed", lambda texts: (passes.append(texts), embed(texts))[1])
+    monkeypatch.setattr(text_towers, "MOST_TOKENS", 24)
+    monkeypatch.setattr(text_towers, "MOST_TEXTS", 5)
+    texts = [f"{letter} {number}" + " b c d" * (number % 4) for number in range(8) for letter in "xyz"]
+    vectors = tower.encode(texts)
+    assert sorted(text for part in passes for text in part) == sorted(texts)
+    counts = [loaded.num_tokens(part) for part in passes]
+    assert all(len(part) <= 5 and (len(part) == 1 or len(part) * max(part) <= 24) for part in counts)
+    assert max(map(len, counts)) > 1
+    monkeypatch.setattr(tower, "_known", {})
+    torch.testing.assert_close(tower.encode(texts, batch_size=1), vectors, rtol=0, atol=1e-6)

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,6 @@ def _check_new(paths: list[Path]) -> None:
     present = [path for path in paths if path.exists()]
     if present:
         raise ValueError(f"{present[0]} exists and is not overwritten; pass another folder: -o, --output.")
-    twice = [path for path in paths if paths.count(path) > 1]
+    twice = [path for path, count in Counter(paths).items() if count > 1]
     if twice:
         raise ValueError(f"Two recordings would be written as {twice[0].name}; cut them into two folders.")

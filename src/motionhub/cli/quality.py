@@ -69,11 +69,14 @@ def _read(path: Path) -> _Scores:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: cannot be read ({error}).") from None
     lacking = [name for name in _COLUMNS if not rows or name not in rows[0]]
     if lacking:
         raise ValueError(f"{path}: expected the columns {list(_COLUMNS)} and a row, {lacking} are absent.")
+    short = [number for number, row in enumerate(rows, start=2) if any(row[name] is None for name in _COLUMNS)]
+    if short:
+        raise ValueError(f"{path}, line {short[0]}: expected {len(rows[0])} cells, got fewer.")
     movements, subjects = (np.array([row[name] for row in rows], dtype=object) for name in ("movement", "subject"))
     truth, scores = (
         np.array([_number(path, number, row[name]) for number, row in enumerate(rows, start=2)])
@@ -90,7 +93,7 @@ def _number(path: Path, line: int, text: str | None) -> float:
     try:
         return float(text or "nan")
     except ValueError:
-        raise ValueError(f"{path}, line {line}: expected a number, got {text!r}.") from None
+        raise ValueError(f"{path}, line {line}: expected a number, got {str(text)[:60]!r}.") from None
 
 
 def _rated(table: _Scores, path: Path) -> _Scores:

@@ -49,7 +49,7 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         text = _usage(error) or _refused_config(error)
         if not text:
             raise
-    print(f"motionhub: {printable(' '.join(text.split()))}", file=sys.stderr)
+    print(f"motionhub: {printable(_shortened(' '.join(text.split())))}", file=sys.stderr)
     if _several_processes():
         from motionhub.training.agreement import announce_printed
 
@@ -68,6 +68,11 @@ def _told_by_another_process(error: Exception, text: str) -> bool:
     from motionhub.training.agreement import post_failure
 
     return post_failure(error, " ".join(text.split()))
+
+
+def _shortened(text: str) -> str:
+    """The text with words of a stranger's file that are longer than any path cut in the middle."""
+    return re.sub(r"\S{600,}", lambda found: f"{found[0][:200]}...{found[0][-100:]}", text)
 
 
 def printable(text: str) -> str:

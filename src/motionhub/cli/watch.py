@@ -1,5 +1,6 @@
 """`motionhub watch`: events and alarms of a camera, a video or a stream of keypoints, while they happen."""
 
+import io
 import json
 import signal
 import sys
@@ -67,6 +68,8 @@ def watch(
 
     if privacy and pictures is not None:
         raise ValueError("--privacy stores no picture, and --pictures does; omit one of them.")
+    if source == "-" and isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a byte that is no UTF-8 spoils its line, not the stream
     if pictures is not None:
         need("PIL.Image")  # now, not at the first alarm
     rules = [AlarmRule.parse(text, seconds_of(cooldown, "--cooldown")) for text in alarm or ()]

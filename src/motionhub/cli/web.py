@@ -15,6 +15,7 @@ from typer import Argument, Option
 
 LOOPBACK = "127.0.0.1"
 HOSTS = ("127.0.0.1", "localhost")
+LONGEST_PATH = 1000
 NEEDED = ("index.html", "service_worker.js", "model/web.json")
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -78,6 +79,7 @@ class PageHandler(SimpleHTTPRequestHandler):
 
     extensions_map = TYPES
     server_version, sys_version = "motionhub", ""
+    timeout = 30  # seconds that a connection may be silent
 
     def __init__(self, *args: Any, root: Path, policy: str) -> None:
         self.root, self.policy = root, policy
@@ -85,12 +87,21 @@ class PageHandler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         """Refuses other hosts (DNS rebinding), paths that leave the folder, and folders without index.html."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        try:
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+            path = unquote(urlsplit(self.path).path)
+        except ValueError:  # such as a bracket that is not closed
+            host, path = None, ""
         if host not in HOSTS:
             self.send_error(HTTPStatus.FORBIDDEN, f"Only {' and '.join(HOSTS)} are served")
             return None
-        path = unquote(urlsplit(self.path).path)
-        if "\0" in path or "\\" in path or ".." in path.split("/") or not self._is_inside(path):
+        if (
+            len(path) > LONGEST_PATH
+            or "\0" in path
+            or "\\" in path
+            or ".." in path.split("/")
+            or not self._is_inside(path)
+        ):
             self.send_error(HTTPStatus.NOT_FOUND, "No such file")
             return None
         return super().send_head()

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from motionhub.atomic import write_text
 from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph
 from motionhub.export.parity import CLIPS, compare, parity_clips
 from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA
@@ -84,7 +85,7 @@ def export_checkpoint(
     if to == "onnx":
         measured = compare(network, processor, target, parity_clips(num_clips, processor.num_dims, clips))
         measured |= {"bytes": (target / GRAPH).stat().st_size, "versions": facts["versions"]}
-        (target / PARITY).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+        write_text(target / PARITY, json.dumps(measured, indent=2) + "\n")
     write_card(target, source, facts, measured, to)
     return measured
 
@@ -133,7 +134,7 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
     """Adds `motionhub` to the manifest of transformers."""
     path = folder / FACTS
     manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    path.write_text(json.dumps({**manifest, "motionhub": facts}, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps({**manifest, "motionhub": facts}, indent=2) + "\n")
 
 
 def write_card(folder: Path, source: Path | None, facts: dict[str, Any], measured: dict[str, Any], to: str) -> None:
@@ -149,7 +150,7 @@ def write_card(folder: Path, source: Path | None, facts: dict[str, Any], measure
     lines = [f"Exported to {to} by motionhub {__version__} (`motionhub export`)."]
     if measured:
         lines = edge_lines(facts, measured)
-    (folder / CARD).write_text(text.rstrip() + f"\n\n{EDGE}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    write_text(folder / CARD, text.rstrip() + f"\n\n{EDGE}\n\n" + "\n".join(lines) + "\n")
 
 
 def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:

@@ -24,9 +24,10 @@ from huggingface_hub import DatasetCard, ModelCard, snapshot_download
 from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 from huggingface_hub.utils.sha import git_hash
 
-from motionhub.atomic import atomic_path
+from motionhub.atomic import atomic_path, disk_named
 from motionhub.hub.archive import SUFFIXES, Archive, open_archive, write_archive
 from motionhub.hub.cache import cache_folders, place, stage_repository, stage_rows
+from motionhub.hub.card import load_card
 from motionhub.hub.push import check_dataset_card, check_links, is_closed, stage_checkpoint
 
 
@@ -302,7 +303,8 @@ def _collect(
         raise ValueError(f"Expected owner/name, owner/name@revision or owner/name=FOLDER, got {wanted!r}.")
     root = source = Path(folder) if given else _snapshot(hub, repo_id, kind, revision or "main")
     if given and kind == "model":
-        stage_checkpoint(source, staged, repo_id)
+        with disk_named(staged):
+            stage_checkpoint(source, staged, repo_id)
         root = staged
     elif given:
         check_dataset_card(source)
@@ -362,7 +364,7 @@ def _licence(root: Path, kind: str, repo_id: str) -> str:
     path = root / "README.md"
     if not path.is_file():
         raise ValueError(f"{repo_id} has no card (README.md) and so no licence; `hf download {repo_id}` fetches all.")
-    data = (ModelCard if kind == "model" else DatasetCard).load(path).data.to_dict()
+    data = load_card(path, ModelCard if kind == "model" else DatasetCard).data.to_dict()
     licence = data.get("license_name") or data.get("license")
     if not licence:
         raise ValueError(f"The card of {repo_id} names no licence; it is not packed without one.")

@@ -17,6 +17,9 @@ from typing import Any
 from huggingface_hub import DatasetCard, constants
 from huggingface_hub.file_download import repo_folder_name
 
+from motionhub.bounded import load_yaml
+from motionhub.hub.card import load_card
+
 
 def cache_folders(home: str | Path | None = None) -> tuple[Path, Path]:
     """The caches of the Hub and of datasets: below `home` (what HF_HOME names), or those in use; absolute paths."""
@@ -58,7 +61,7 @@ def stage_rows(staged: Path, snapshot: Path, repository: Any) -> None:
     from datasets import get_dataset_config_names, get_dataset_default_config_name, load_dataset_builder
     from datasets.naming import camelcase_to_snakecase
 
-    _check_data_files(snapshot)
+    check_data_files(snapshot)
     owner, _, name = repository.id.partition("/")
     source = staged / name  # the Arrow files get the name of this folder
     source.symlink_to(snapshot, target_is_directory=True)
@@ -76,13 +79,11 @@ def stage_rows(staged: Path, snapshot: Path, repository: Any) -> None:
         os.utime(target, (time.time() - len(configs) + number,) * 2)
 
 
-def _check_data_files(snapshot: Path) -> None:
+def check_data_files(snapshot: Path) -> None:
     """Refuses cards that name other files than the repository's: `datasets` opens any path or address."""
-    import yaml
-
     card, extra = snapshot / "README.md", snapshot / ".huggingface.yaml"
-    facts = [DatasetCard.load(card).data.to_dict() if card.is_file() else None]
-    facts += [yaml.safe_load(extra.read_text(encoding="utf-8")) if extra.is_file() else None]
+    facts = [load_card(card, DatasetCard).data.to_dict() if card.is_file() else None]
+    facts += [load_yaml(extra.read_text(encoding="utf-8")) if extra.is_file() else None]
     for name in _data_files(facts):
         if name.startswith(("/", "~")) or {":", "\\"} & {*name} or ".." in name.split("/"):
             raise ValueError(f"its card names {name!r}; data_files must be relative paths inside the repository")

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
+from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
+from motionhub.atomic import write_text
+from motionhub.bounded import load_yaml
 from motionhub.papers import get_paper
 
 
@@ -27,18 +30,30 @@ def read_card_facts(path: str | Path) -> dict[str, Any]:
         >>> facts = motionhub.read_card_facts("hub_configs/unik-posetics")  # doctest: +SKIP
         >>> facts["licence"]  # doctest: +SKIP
     """
-    import yaml
-
     path = Path(path)
     path = path / "card.yaml" if path.is_dir() else path
     try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        facts = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: no card facts ({error.strerror}); copy another checkpoint's.") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     check_facts(facts)
     return dict(facts)
+
+
+def load_card(path: Path, kind: Any) -> Any:
+    """The card in a README.md, `kind` being `ModelCard` or `DatasetCard`.
+
+    Raises:
+        ValueError: its front matter has anchors, is nested too deeply, or is no YAML; names the file.
+    """
+    try:
+        front = REGEX_YAML_BLOCK.search(path.read_text(encoding="utf-8"))
+        load_yaml(front[2] if front else "")
+        return kind.load(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def check_facts(facts: Any) -> None:
@@ -127,7 +142,7 @@ def write_model_card(folder: str | Path, *arguments: Any, **options: Any) -> Pat
         ... )
     """
     path = Path(folder) / "README.md"
-    path.write_text(render_model_card(*arguments, **options), encoding="utf-8")
+    write_text(path, render_model_card(*arguments, **options))
     return path
 
 
@@ -153,7 +168,7 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
         path = Path(folder) / ".eval_results" / f"{_slug(dataset)}.yaml"
         path.parent.mkdir(exist_ok=True)
         content = yaml.safe_dump(eval_result_entries_to_yaml([*tasks.values()]), sort_keys=False, allow_unicode=True)
-        path.write_text(content, encoding="utf-8")
+        write_text(path, content)
         written.append(path)
     return written
 

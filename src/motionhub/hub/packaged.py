@@ -49,10 +49,14 @@ def packaged_folder(source: str | os.PathLike[str]) -> Path | None:
 
 
 def model_id(source: str) -> str:
-    """The id that a command line option names: `tmor-small` is `motionhub/tmor-small`, unless it is a local path."""
-    if os.path.exists(source) or packaged_folder(f"{OWNER}/{source}") is None:
+    """The id that a command line option names: `tmor-small` is `motionhub/tmor-small`, unless it is a local path.
+
+    So is `hub_configs/tmor-small`, a folder of the repository, where there is no such folder.
+    """
+    name = source.removeprefix("hub_configs/").rstrip("/")
+    if os.path.exists(source) or packaged_folder(f"{OWNER}/{name}") is None:
         return source
-    return f"{OWNER}/{source}"
+    return f"{OWNER}/{name}"
 
 
 def folder_of(source: str | os.PathLike[str]) -> Path:

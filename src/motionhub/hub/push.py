@@ -10,7 +10,10 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, HfApi, ModelCard
 
-from motionhub.hub.card import read_card_facts, write_eval_results, write_model_card
+from motionhub.atomic import disk_named
+from motionhub.bounded import read_json
+from motionhub.hub.cache import check_data_files
+from motionhub.hub.card import load_card, read_card_facts, write_eval_results, write_model_card
 
 
 # Published besides the config and the processor, which are written anew.
@@ -84,8 +87,9 @@ def push(
             check_links(folder, folder.rglob("*"))
         else:
             facts = {"card.yaml": card, "training.json": recipe, "results.json": results}
-            stage_checkpoint(source, folder, repo_id, processor, facts)
-            ModelCard.load(folder / "README.md").validate()
+            with disk_named(folder):
+                stage_checkpoint(source, folder, repo_id, processor, facts)
+            load_card(folder / "README.md", ModelCard).validate()
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True).repo_id
         if revision is not None and not revision.startswith("refs/pr"):
@@ -122,7 +126,11 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
     path = Path(folder) / "README.md"
     if not path.is_file():
         raise ValueError(f"{folder} has no card (README.md); make the dataset with `motionhub dataset build`.")
-    card = DatasetCard.load(path)
+    card: DatasetCard = load_card(path, DatasetCard)
+    try:
+        check_data_files(Path(folder))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from None
     data = card.data.to_dict()
     clips = any(Path(folder).rglob("*.parquet")) or _has_lists(Path(folder), data.get("configs"))
     recipe = not clips and not data.get("configs")  # a card without clips, which says how to make the dataset
@@ -251,4 +259,4 @@ def draw_layout(name: str, folder: str | Path) -> str | None:
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path, (dict, list)) if path.is_file() else {}

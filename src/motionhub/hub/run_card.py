@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from motionhub.atomic import disk_named, write_text
+from motionhub.bounded import read_json
 from motionhub.hub.card import check_facts
 from motionhub.hub.push import write_cards
 
@@ -90,7 +92,12 @@ def write_run_card(
         if not text.strip():
             raise ValueError(f"{name} is empty; say what it is, or that it is unknown.")
     name = folder.parent.name if folder.name in ("last", "best") else folder.name
-    class_name = next(iter(config.get("architectures") or [""]))
+    classes = config.get("architectures") or [""]
+    if not isinstance(classes, list) or not all(isinstance(each, str) for each in classes):
+        raise ValueError(
+            f"{folder / 'config.json'}: architectures must be a list of names, got {str(classes)[:60]!r}."
+        )
+    class_name = classes[0]
     task = next((task for end, task in _TASKS.items() if class_name.endswith(end)), "skeleton-feature-extraction")
     facts = {
         "name": name,
@@ -104,16 +111,21 @@ def write_run_card(
         "limits": list(limits) or [f"Measured on {data} only; other sensors, people and viewpoints were not."],
     }
     check_facts(facts)
-    results = _results(_read(folder / "metrics.json") or {}, data)
+    try:
+        results = _results(_read(folder / "metrics.json") or {}, data)
+    except TypeError as error:
+        raise ValueError(f"{folder / 'metrics.json'}: a score is no number ({error}).") from None
     if results and (overwrite or not (folder / "results.json").exists()):
-        (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    path.write_text(yaml.safe_dump(facts, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    write_cards(folder, facts, None)
+        write_text(folder / "results.json", json.dumps(results, indent=2) + "\n")
+    write_text(path, yaml.safe_dump(facts, sort_keys=False, allow_unicode=True))
+    with disk_named(folder):
+        write_cards(folder, facts, None)
     return path
 
 
 def _papers(config: dict[str, Any]) -> list[str]:
-    kinds = [config.get("model_type", ""), (config.get("encoder_config") or {}).get("model_type", "")]
+    encoder = config.get("encoder_config")
+    kinds = [config.get("model_type", ""), encoder.get("model_type", "") if isinstance(encoder, dict) else ""]
     names = [_PAPERS.get(str(kind).removeprefix("motionhub_")) for kind in kinds]
     return [*dict.fromkeys(name for name in names if name)] or ["yang2024thesis"]
 
@@ -121,6 +133,8 @@ def _papers(config: dict[str, Any]) -> list[str]:
 def _results(metrics: dict[str, Any], data: str) -> list[dict[str, Any]]:
     """The scores of the run's last evaluation, in per cent."""
     found = {_METRICS[name]: value for name, value in metrics.items() if name in _METRICS}
+    if wrong := [value for value in found.values() if isinstance(value, bool) or not isinstance(value, int | float)]:
+        raise TypeError(f"got {str(wrong[0])[:60]!r}")
     return [
         {"benchmark": f"{data}, held-out split", "metric": metric, "value": round(100 * float(value), 1), "runs": 1}
         for metric, value in found.items()
@@ -128,4 +142,4 @@ def _results(metrics: dict[str, Any], data: str) -> list[dict[str, Any]]:
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_json(path) if path.is_file() else None

@@ -31,6 +31,7 @@ from motionhub.skeletons.tracking import PeopleTracker
 
 FEWEST_FRAMES = 4  # of a window
 AT_ONCE = 64  # windows of a recording that are scored together
+LONGEST = 20 * 366 * 86400.0  # seconds of a stream; a frame after that is a clock that was set, too
 JUMP_BACK = 1.0  # seconds: a frame that is older than the last by more is a clock that was set back
 
 
@@ -269,14 +270,15 @@ class LiveEvents:
         """Moves the clock to a frame; False if the frame is not used."""
         if time is None:
             time = 0.0 if self._first is None else self._first + self._now + 1 / self.fps
-        if isinstance(time, bool) or not isinstance(time, int | float | np.number) or not math.isfinite(time):
+        number = isinstance(time, int | float | np.number) and not isinstance(time, bool)
+        if not number or not abs(time) < 1e15:
             raise ValueError(f"time must be seconds, got {time!r}.")
         if self._first is None:
             self._first = time
             self.started = self.started or datetime.fromtimestamp(clock_of.time()).astimezone()
         now = float(time - self._first)
-        if self._slot >= 0 and now <= self._now:
-            if self._now - now < JUMP_BACK:
+        if self._slot >= 0 and (now <= self._now or now > LONGEST):
+            if 0 <= self._now - now < JUMP_BACK:
                 self._totals.out_of_order += 1
                 return False
             self._totals.clock_set_back += 1

@@ -3,13 +3,15 @@
 import csv
 import json
 import queue
+import re
 import threading
 import time as clock_of
 import urllib.request
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 
 QUEUED = 256  # events that wait to be sent; of more, the oldest are given up
@@ -32,42 +34,52 @@ class Output(Protocol):
         """The end; returns counts, such as events that could not be sent."""
 
 
-class JsonLines:
-    """Appends one JSON object a line to a file, complete after each event."""
+class _File:
+    """A file that is complete after each event; while its disk is full the stream goes on, and events are counted."""
 
     def __init__(self, path: str | Path) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
+        self._path, self._failed = Path(path), 0
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115  # closed by close()
 
-    def write(self, message: Message) -> None:
-        self._file.write(json.dumps(message, ensure_ascii=False) + "\n")
-        self._file.flush()
+    def _write(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+            self._file.flush()  # what could not be written stays in the buffer and is tried again
+        except OSError as error:
+            self._failed += 1
+            if self._failed == 1:
+                what = f"{self._path}: cannot be written ({error.strerror}); the stream goes on"
+                warnings.warn(what, stacklevel=3)
 
     def close(self) -> dict[str, int]:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            return {f"{self._path.name} failed": max(self._failed, 1)}
         return {}
 
 
-class Csv:
+class JsonLines(_File):
+    """Appends one JSON object a line to a file, complete after each event."""
+
+    def write(self, message: Message) -> None:
+        self._write(lambda: self._file.write(json.dumps(message, ensure_ascii=False) + "\n"))
+
+
+class Csv(_File):
     """Appends events to a table with the columns `COLUMNS`; totals are left out."""
 
     def __init__(self, path: str | Path) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = not path.exists() or not path.stat().st_size
-        self._file = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115  # closed by close()
+        new = not Path(path).exists() or not Path(path).stat().st_size
+        super().__init__(path)
         self._table = csv.DictWriter(self._file, COLUMNS, extrasaction="ignore", restval="")
         if new:
-            self._table.writeheader()
+            self._write(self._table.writeheader)
 
     def write(self, message: Message) -> None:
         if "person" in message:
-            self._table.writerow(message)
-            self._file.flush()
-
-    def close(self) -> dict[str, int]:
-        self._file.close()
-        return {}
+            self._write(lambda: self._table.writerow(message))
 
 
 class Sender:
@@ -75,7 +87,7 @@ class Sender:
 
     Args:
         name: for the counts.
-        send: sends one event; raises OSError if it could not.
+        send: sends one event; raises if it could not.
         retries: seconds before each further attempt.
     """
 
@@ -119,7 +131,7 @@ class Sender:
                     return
                 try:
                     self._send(message)
-                except OSError:
+                except Exception:  # whatever the other side answers (HTTPException is no OSError), the next may work
                     continue
                 self._sent += 1
                 break
@@ -133,8 +145,10 @@ def webhook(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RET
     Raises:
         ValueError: another kind of address.
     """
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ValueError(f"webhook: expected an address http://... or https://..., got {url!r}.")
+    parts = _parts(url, "webhook")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        wanted = "an address http://... or https://... without a user"
+        raise ValueError(f"webhook: expected {wanted}, got {_without_password(url)!r}.")
     opener = urllib.request.build_opener(_NoRedirect)
 
     def send(message: Message) -> None:
@@ -144,6 +158,21 @@ def webhook(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RET
             pass
 
     return Sender("webhook", send, retries)
+
+
+def _parts(url: str, name: str) -> SplitResult:
+    """The parts of an address. Raises ValueError for one with blanks or control characters, or a port that is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.port == 0 or not all(char.isprintable() and not char.isspace() for char in url):
+            raise ValueError("blanks, control characters or port 0")
+    except ValueError as error:
+        raise ValueError(f"{name}: {_without_password(url)!r} is no address ({error}).") from None
+    return parts
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//...@", url)[:200]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -160,17 +189,20 @@ def mqtt(url: str, timeout: float = TIMEOUT, retries: tuple[float, ...] = RETRIE
         ValueError: another kind of address, or one without a topic.
         ImportError: paho-mqtt is not installed.
     """
-    parts = urlsplit(url)
-    topic = parts.path.strip("/")
+    parts = _parts(url, "mqtt")
+    topic = unquote(parts.path.strip("/"))
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not topic:
-        raise ValueError(f"mqtt: expected mqtt://host/topic, got {url!r}.")
+        raise ValueError(f"mqtt: expected mqtt://host/topic, got {_without_password(url)!r}.")
+    # Brokers refuse wildcards and NUL; # and ? would end the path of the address.
+    if {"+", "#", "\0"} & {*topic} or {"#", "?"} & {*url} or not 0 < len(topic.encode()) < 2**16:
+        raise ValueError(f"mqtt: a topic has no +, #, ? and NUL, and is under 64 kB, got {_without_password(url)!r}.")
     try:
         import paho.mqtt.client as paho
     except ImportError:
         raise ImportError('Sending by MQTT needs paho-mqtt: pip install "motionhub[mqtt]"') from None
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     if parts.username:
-        client.username_pw_set(parts.username, parts.password)
+        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
     if parts.scheme == "mqtts":
         client.tls_set()
     started = False

@@ -1,7 +1,7 @@
 """Probabilities of the labels of short windows, by any model that names actions."""
 
+import copy
 import os
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -106,13 +106,13 @@ class _ZeroShotScorer:
             both = {"model": pipe.model, "feature_extractor": pipe.feature_extractor}
             towers = {"text_bank": pipe.text_bank, "text_tower": pipe.text_tower}
             pipe = ZeroShotActionSegmentationPipeline(**both, **towers)
-        self.pipe, self.labels, self.exclusive = pipe, list(checked_labels(labels)), not multi_label
+        self.pipe, self.labels, self.exclusive = _unchecked(pipe), list(checked_labels(labels)), not multi_label
         self.seconds = float(window or pipe.model.config.window_seconds)
         self._asked = {"candidate_labels": labels, "background": background, "multi_label": multi_label}
 
     def __call__(self, windows: Sequence[SkeletonSequence]) -> np.ndarray:
         whole = {"window": self.seconds + 1.0, "hop": self.seconds + 1.0, "return_scores": True}
-        found = _quietly(self.pipe, list(windows), **self._asked, **whole)
+        found = _results(self.pipe, list(windows), **self._asked, **whole)
         return np.stack([_of_the_middle(each["scores"])[: len(self.labels)] for each in found])
 
 
@@ -124,7 +124,7 @@ class _ModelScorer(ABC):
             raise ValueError(
                 f"labels: {unknown[:3]} are none of the model's {names[:12]}; a zero-shot model takes any."
             )
-        self.pipe, self._columns = pipe, [names.index(label) for label in chosen if label != "background"]
+        self.pipe, self._columns = _unchecked(pipe), [names.index(label) for label in chosen if label != "background"]
         self.labels, self.seconds = [names[column] for column in self._columns], float(window or WINDOW)
         self.exclusive = pipe.model.config.problem_type in (None, "single_label_classification")
 
@@ -138,14 +138,14 @@ class _FrameScorer(_ModelScorer):
         self.exclusive = pipe.model.config.problem_type == "single_label_classification"
 
     def __call__(self, windows: Sequence[SkeletonSequence]) -> np.ndarray:
-        found = _quietly(self.pipe, list(windows), return_scores=True, window=None)
+        found = _results(self.pipe, list(windows), return_scores=True, window=None)
         return np.stack([_of_the_middle(each["scores"])[self._columns] for each in found])
 
 
 class _ClipScorer(_ModelScorer):
     def __call__(self, windows: Sequence[SkeletonSequence]) -> np.ndarray:
         rows = []
-        for people in _quietly(self.pipe, list(windows), top_k=None):
+        for people in _results(self.pipe, list(windows), top_k=None):
             scores = {entry["label"]: entry["score"] for entry in people[0]["scores"]}
             rows.append([scores[label] for label in self.labels])
         return np.array(rows)
@@ -158,12 +158,15 @@ def _of_the_middle(scores: list[dict[str, Any]]) -> np.ndarray:
     return np.asarray(probabilities[max(middle - half, 0) : middle + half].mean(axis=0), np.float64)
 
 
-def _quietly(pipe: Any, windows: list[SkeletonSequence], **options: Any) -> list[Any]:
-    """The results of windows; a warning about one would come five times a second."""
-    checks, pipe.checks = pipe.checks, False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return list(pipe(windows, batch_size=max(len(windows), 1), **options))
-    finally:
-        pipe.checks = checks
+def _unchecked(pipe: Any) -> Any:
+    """The pipeline without its checks: a warning about a window would come five times a second.
+
+    A copy, as other streams and threads may use the same pipeline.
+    """
+    quiet = copy.copy(pipe)
+    quiet.checks = False
+    return quiet
+
+
+def _results(pipe: Any, windows: list[SkeletonSequence], **options: Any) -> list[Any]:
+    return list(pipe(windows, batch_size=max(len(windows), 1), **options))

@@ -18,6 +18,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 LATE = 0.5  # seconds behind the stream from which frames are dropped
 STALLED = 10.0  # seconds without a frame after which a live video is opened again
+MOST_PEOPLE, MOST_CHARACTERS = 256, 2**22  # of a line
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between attempts; the last is repeated
 
 
@@ -213,12 +214,15 @@ def frames_of_lines(
         if not line.strip():
             continue
         try:
+            if len(line) > MOST_CHARACTERS:
+                raise ValueError(f"has {len(line)} characters, more than {MOST_CHARACTERS}")
             keypoints, ids, time = people_of(json.loads(line))
-        except ValueError as error:
-            reason = "no JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+        except (ValueError, RecursionError) as error:
+            told = not isinstance(error, json.JSONDecodeError | RecursionError)
+            reason = " ".join(str(error).split())[:200] if told else "no JSON"
             yield LiveFrame(np.zeros((0, 0, 2)), problem=f"line {number + 1}: {reason}")
             continue
-        due = number / fps if time is None else float(time)
+        due = number / fps if time is None else time
         started = started or (clock(), due)
         lag = (clock() - started[0]) - (due - started[1])
         if not -1e6 < lag < 3600:  # the clock of the source was set
@@ -241,6 +245,11 @@ def people_of(message: Mapping[str, Any]) -> tuple[np.ndarray, list[int] | None,
     people = message.get("people") if isinstance(message, Mapping) else None
     if not isinstance(people, list):
         raise ValueError('expected {"time": SECONDS, "people": [{"id": 0, "keypoints": [[x, y], ...]}]}')
+    if len(people) > MOST_PEOPLE:
+        raise ValueError(f"{len(people)} people are more than {MOST_PEOPLE}")
+    time = message.get("time")
+    if time is not None and (isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) < 1e15):
+        raise ValueError(f'expected seconds as "time", got {str(time)[:40]}')
     rows: list[Any] = []
     ids: list[Any] = []
     for person in people:
@@ -252,9 +261,9 @@ def people_of(message: Mapping[str, Any]) -> tuple[np.ndarray, list[int] | None,
         ids.append(person.get("id"))
     try:
         keypoints = np.array(rows, np.float32)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise ValueError("the keypoints are no table of numbers with one row per joint") from None
     given = [number for number in ids if number is not None]
     if given and (len(given) != len(ids) or not all(isinstance(number, int) for number in given)):
         raise ValueError('expected a whole number "id" of every person, or of none')
-    return keypoints, given or None, message.get("time")
+    return keypoints, given or None, None if time is None else float(time)

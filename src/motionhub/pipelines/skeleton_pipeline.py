@@ -122,7 +122,7 @@ class SkeletonPipeline(Pipeline):
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         if self.checks:
             warn_of_findings(sequence, name)
-        if self.needs_motion and sequence.num_frames == 1:
+        if self.checks and self.needs_motion and sequence.num_frames == 1:
             warnings.warn(f"{name}: one frame holds no motion, so the answer is about a pose.", stacklevel=2)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         found = []
@@ -131,7 +131,7 @@ class SkeletonPipeline(Pipeline):
             for span, sample in self.samples_of(part, name, **options):
                 if np.asarray(sample["attention_mask"]).any():
                     found.append((row, sample, span))
-        if not found:
+        if self.checks and not found:
             warnings.warn(f"{name}: no valid keypoints of any person, so the result is empty.", stacklevel=2)
         rows, samples, spans = zip(*found, strict=True) if found else ((), (), ())
         return Clip(name, sequence, rows, samples, spans)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,21 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from motionhub.atomic import write_text
+from motionhub.bounded import read_json
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.version import __version__
 
 
 FORMAT, VERSION = "motionhub-reproduction", 1
 _PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "scikit-learn")
+
+
+# Of the fields of a record in a file.
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("row", "column", "error", "date", "run"), str),
+    **{"seed": int, "value": (float, int, type(None)), "seconds": (float, int)},
+    **dict.fromkeys(("commands", "differs"), list),
+}
 
 
 @dataclass(frozen=True)
@@ -77,11 +87,8 @@ def read_results(path: Path) -> list[Measured]:
     """
     if not path.exists():
         return []
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: is not JSON ({error}); pass another --output_dir.") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = read_json(path)
+    if content.get("format") != FORMAT:
         raise ValueError(f"{path}: expected what motionhub reproduce wrote; pass another --output_dir.")
     if content.get("version") != VERSION:
         raise ValueError(
@@ -91,6 +98,10 @@ def read_results(path: Path) -> list[Measured]:
     known = {each.name for each in fields(Measured)}
     try:
         cells = [Measured(**{name: value for name, value in one.items() if name in known}) for one in content["cells"]]
+        for one, (name, kinds) in product(cells, _KINDS.items()):
+            value = getattr(one, name)
+            if not isinstance(value, kinds) or (kinds is list and not all(isinstance(each, str) for each in value)):
+                raise TypeError(f"{name}: {str(value)[:60]!r}")
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: a cell is incomplete ({error}); pass another --output_dir.") from None
     return cells
@@ -142,8 +153,7 @@ def digest(content: Any) -> str:
 
 def _first_json(folder: Path, pattern: str) -> dict[str, Any]:
     path = next(iter(sorted(folder.glob(pattern))), None)
-    content = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else {}
+    return {} if path is None else dict(read_json(path))
 
 
 def _fewer_clips(

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 from filelock import FileLock, Timeout
 
 from motionhub.atomic import write_text
+from motionhub.bounded import read_json
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.reproduction import results
 from motionhub.reproduction.results import Measured
@@ -28,6 +29,7 @@ from motionhub.training.arguments import MACHINE_FIELDS
 # Runs a command of `motionhub`; raises an error where it fails.
 RunCommand = Callable[[Sequence[str]], object]
 _REPOSITORY = Path(__file__).resolve().parents[3]
+_SCRIPTS = ("benchmarks", "examples")  # a table of one's own fills in names, which must not lead elsewhere
 _DONE, _OUTPUT = "run.json", "output.txt"
 _RECORDED = ("commands", "error", "seconds", "date", "commit", "versions", "machine")
 _TRAINS = re.compile(r"motionhub train|python examples/(pretrain|finetune|single_shot)\w*\.py")
@@ -236,9 +238,9 @@ def _done(unit: Unit) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         return {name: content[name] for name in _RECORDED}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: is not what a run wrote ({error}); remove it to run again.") from None
 
 
@@ -277,7 +279,9 @@ def _run_words(words: Sequence[str], run_command: RunCommand, output: TextIO) ->
         with redirect_stdout(output):
             run_command(rest)
         return
-    script = _REPOSITORY / rest[0]
+    script = (_REPOSITORY / rest[0]).resolve()
+    if not any(script.is_relative_to((_REPOSITORY / folder).resolve()) for folder in _SCRIPTS):
+        raise FailedRun(f"{rest[0]} is no script of the repository's {' or '.join(_SCRIPTS)}; a table runs no other")
     if not script.is_file():
         raise FailedRun(f"{rest[0]} is no part of the installed package: run this in a clone of the repository")
     command = [sys.executable, str(script), *rest[1:]]
@@ -299,7 +303,7 @@ def read_value(folder: Path, place: Sequence[str]) -> float:
     """A number of a JSON file: its name below the folder, then the keys. Raises FailedRun where there is none."""
     path, *keys = place
     try:
-        value: Any = json.loads((folder / path).read_text(encoding="utf-8"))
+        value: Any = read_json(folder / path, (dict, list))
         for key in keys:
             value = value[key]
         number = float(value)

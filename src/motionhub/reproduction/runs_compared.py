@@ -175,7 +175,7 @@ def _history(path: Path) -> tuple[dict[str, Any], ...]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict) and "kind" in line:
             lines.append(line)

@@ -169,7 +169,7 @@ def load_table(path: Path, variant: str = "") -> Table:
     published = _published(path, content["published"])
     chosen: dict[str, Any] = {}
     if variant:
-        if variant not in content["variants"]:
+        if variant not in content["variants"] or not re.fullmatch(r"\w[\w. +-]*", variant):
             others = ", ".join(content["variants"]) or "none"
             raise ValueError(f"{path.stem} has no variant {variant!r}; it has: {others}.")
         chosen = content["variants"][variant]
@@ -309,8 +309,15 @@ def fill(text: str, values: Mapping[str, Any], leave: set[str] | None = None) ->
 
 
 def words_of(step: str, values: Mapping[str, Any]) -> list[str]:
-    """The words of a command line, filled in after they are split: a path may contain spaces."""
-    return [fill(word, values) for word in shlex.split(step)]
+    """The words of a command line, filled in after they are split: a path may contain spaces.
+
+    Raises:
+        ValueError: a value would become an option.
+    """
+    words = [(word, fill(word, values)) for word in shlex.split(step)]
+    if wrong := [word for given, word in words if given.startswith("{") and re.match(r"-[^\d.]", word)]:
+        raise ValueError(f"{wrong[0]!r} of a table is an option, not a value; leave out its dashes.")
+    return [word for _, word in words]
 
 
 def _ordering(path: Path, entry: Mapping[str, Any], cells: Sequence[Cell], published: Mapping[str, Any]) -> Ordering:

@@ -19,6 +19,7 @@ import numpy as np
 from filelock import FileLock
 
 from motionhub.atomic import check_writable, write_bytes, write_text
+from motionhub.bounded import read_json
 
 
 FORMAT = 1
@@ -159,14 +160,17 @@ class MotionIndex:
         folder = Path(folder)
         try:
             about, lines, vectors = _parts_of(folder)
-            entries = [Entry(**json.loads(line)) for line in lines if line]
+            entries = [_entry(json.loads(line)) for line in lines if line]
             if about["format"] != FORMAT or about["num_entries"] != len(entries):
                 raise ValueError(f"format {about['format']}, {len(entries)} of {about['num_entries']} entries")
             return cls(vectors, entries, about["level"], about["facts"])
         except FileNotFoundError:
             how = f"motionhub index FOLDER -o {folder} --model MODEL"
             raise ValueError(f"{folder} is no index; build one: {how}.") from None
-        except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+        except (
+            *(ValueError, KeyError, TypeError, AttributeError, OSError, EOFError),
+            *(MemoryError, OverflowError, RecursionError),
+        ) as error:
             raise ValueError(
                 f"The index {folder} is damaged ({error}); build it again with motionhub index."
             ) from None
@@ -186,7 +190,7 @@ def _apart(hits: Iterable[Hit], top_k: int) -> list[Hit]:
 def _parts_of(folder: Path) -> tuple[dict[str, Any], list[str], np.ndarray]:
     """Facts, lines of entries and vectors of one index; again where another process has replaced it meanwhile."""
     for attempt in range(_ATTEMPTS):
-        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "index.json")
         try:
             names = [_part_name(about, name) for name in ("entries.jsonl", "vectors.npy")]
             lines = (folder / names[0]).read_text(encoding="utf-8").splitlines()
@@ -195,6 +199,18 @@ def _parts_of(folder: Path) -> tuple[dict[str, Any], list[str], np.ndarray]:
             if attempt == _ATTEMPTS - 1:
                 raise ValueError(f"{Path(str(error.filename)).name} is absent") from None
     raise AssertionError
+
+
+_KINDS: dict[str, Any] = {"file": str, "label": str, "clip": int, "person": int | None, "frame": int | None}
+_KINDS |= dict.fromkeys(("start_s", "end_s"), float | int | None)
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    """An entry of a line. Raises TypeError for a field of another kind."""
+    for name, value in fields.items():
+        if not isinstance(value, _KINDS.get(name, object)):
+            raise TypeError(f"{name}: {str(value)[:60]!r}")
+    return Entry(**fields)
 
 
 def _part_name(about: dict[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.bounded import read_json
 from motionhub.runtime.phrases import SAME_MEANING, Phrases
 from motionhub.runtime.zero_shot import fill_templates, unit
 
@@ -28,11 +29,11 @@ class ExportedBank:
 
     def __init__(self, folder: Path) -> None:
         try:
-            facts = json.loads((folder / BANK).read_text(encoding="utf-8"))
+            facts = read_json(folder / BANK)
             rows = read_safetensors(folder / VECTORS)["embeddings"]
             self.phrases = Phrases(facts["phrases"], facts["aliases"])
             learned = [self.phrases.place(phrase) for phrase in facts.get("learned", ())]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = " ".join(str(error).split())[:160]
             raise ValueError(f"{folder}: its text bank cannot be read ({reason}); export it again.") from None
         self.vectors = unit(rows.astype(np.float32))
@@ -82,7 +83,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         if name == "__metadata__":
             continue
         first, last = (begin + offset for offset in entry["data_offsets"])
-        if last > len(content):
+        if not begin <= first <= last <= len(content):
             raise ValueError(f"{path.name} is cut short: expected {last} bytes, got {len(content)}")
         found[name] = np.frombuffer(content[first:last], _TYPES[entry["dtype"]]).reshape(entry["shape"])
     return found

@@ -4,15 +4,18 @@ The folder: `model.onnx` (one file), `export.json` (what this module needs of th
 `config.json`; of zero-shot models also `labels.onnx`, `text_bank.json` and `text_bank.safetensors`.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from motionhub.bounded import read_json
 from motionhub.runtime.answers import frames_of_clip
+from motionhub.runtime.checkpoint_fields import read_fields
+from motionhub.runtime.external_data import has_external_data
 from motionhub.runtime.skeleton_steps import SkeletonSteps, padded_array
+from motionhub.skeletons.layout import MAX_JOINTS
 
 
 FACTS = "export.json"
@@ -28,6 +31,13 @@ TASKS = (
     "zero-shot-action-segmentation",
 )
 INPUTS = ("keypoints", "joint_mask", "attention_mask")
+# Of the facts: their kind, and of whole numbers the least and the most.
+_FACTS: dict[str, tuple[type, int, int]] = {
+    **{"tasks": (list, 0, 0), "labels": (list, 0, 0), "exact_frames": (bool, 0, 0), "exclusive": (bool, 0, 0)},
+    **{"people": (int, 1, 256), "frames": (int, 1, 2**17), "joints": (int, 1, MAX_JOINTS), "dims": (int, 2, 3)},
+    "frame_stride": (int, 1, 2**10),
+}
+_MOST_POSES = 2**21
 PER_FRAME = ("last_hidden_state", "pose", "view")  # outputs `(batch, people, frames of the features, ...)`
 
 
@@ -42,10 +52,12 @@ class ExportedProcessor(SkeletonSteps):
         kind = fields.get("feature_extractor_type")
         if kind != "SkeletonProcessor":
             raise ValueError(f"{where}: expected the file of a SkeletonProcessor, got {kind!r}; export it again.")
+        if hidden := sorted({*fields} & {*dir(SkeletonSteps)}):
+            raise ValueError(f"{where}: {hidden} are no fields of a SkeletonProcessor; export it again.")
         vars(self).update(fields)
         try:
             self._check_fields()
-        except AttributeError as error:
+        except (AttributeError, TypeError) as error:
             raise ValueError(f"{where}: {error}; write it again with motionhub export of this version.") from None
 
 
@@ -105,7 +117,7 @@ class ExportedGraph:
         given = (keypoints.astype(np.float32), joint_mask.astype(bool), attention_mask.astype(bool))
         sizes = (batch, most_people, most_frames)
         feed = {name: padded_array(value, *sizes) for name, value in zip(INPUTS, given, strict=True)}
-        made = self._session.run(None, {name: feed[name] for name in self._inputs})
+        made = self._made(self._session, {name: feed[name] for name in self._inputs if name in feed})
         pairs = [(name, value) for name, value in zip(self._outputs, made, strict=True) if value.ndim]
         return {name: self._cut(name, value, people, frames) for name, value in pairs}
 
@@ -114,7 +126,15 @@ class ExportedGraph:
         if self._labels is None:
             raise ValueError(f"{self.folder} is no zero-shot model; it has the labels {self.facts['labels'][:5]}.")
         feed = {"motion_embeds": motions.astype(np.float32), "text_features": texts.astype(np.float32)}
-        return np.asarray(self._labels.run(None, feed)[0])
+        return np.asarray(self._made(self._labels, feed)[0])
+
+    def _made(self, session: Any, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs; a ValueError where the graph does not fit its facts, or takes more memory than there is."""
+        try:
+            return list(session.run(None, feed))
+        except Exception as error:  # the exceptions of onnxruntime have no common base
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"{self.folder}: its graph cannot be run ({reason}); export it again.") from None
 
     def frame_logits(self, keypoints: np.ndarray, attention_mask: np.ndarray, *, window: int, hop: int) -> np.ndarray:
         """`(frames, labels)` of one clip `(people, frames, joints, dims)`, as `predict_windows` of the model."""
@@ -157,16 +177,25 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{folder}: expected a folder of an exported model with {FACTS}, found none; {again}.")
     try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["motionhub"]
-        schema = facts["schema"]
+        facts: dict[str, Any] = read_json(path)["motionhub"]
+        schema = int(facts["schema"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not of motionhub export ({type(error).__name__}: {error}); {again}.") from None
     if schema > SCHEMA:
-        made_by = facts.get("versions", {}).get("motionhub", "a newer version")
+        made_by = str(dict(facts.get("versions") or {}).get("motionhub", "a newer version"))[:40]
         raise ValueError(
             f"{folder} was exported by motionhub {made_by} (schema {schema}), this one reads schema {SCHEMA}; run: "
             "pip install --upgrade motionhub"
         )
+    for name, (kind, least, most) in _FACTS.items():
+        value = facts.get(name)
+        if not isinstance(value, kind) or (kind is int and not least <= value <= most):
+            wanted = f"a number from {least} to {most}" if kind is int else f"a {kind.__name__}"
+            raise ValueError(f"{path}: {name}: expected {wanted}, got {str(value)[:60]!r}; {again}.")
+    if facts["people"] * facts["frames"] > _MOST_POSES:
+        raise ValueError(f"{path}: {facts['people']} people in {facts['frames']} frames are too many; {again}.")
+    if not all(isinstance(name, str) for name in (*facts["tasks"], *facts["labels"])):
+        raise ValueError(f"{path}: tasks and labels must be texts; {again}.")
     return facts
 
 
@@ -175,11 +204,7 @@ def read_processor(folder: Path) -> ExportedProcessor:
     path = folder / PROCESSOR
     if not path.is_file():
         raise ValueError(f"{folder} has no {PROCESSOR}; copy the checkpoint's own file there, or export it again.")
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error}); export it again.") from None
-    return ExportedProcessor(fields, str(path))
+    return ExportedProcessor(read_fields(path), str(path))
 
 
 def open_session(path: Path, threads: int | None = None) -> Any:
@@ -190,6 +215,12 @@ def open_session(path: Path, threads: int | None = None) -> Any:
         import onnxruntime
     except ImportError as error:
         raise ImportError("Exported models need ONNX Runtime; run: pip install onnxruntime") from error
+    try:
+        elsewhere = has_external_data(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read ({error}); copy it again whole, or export it again.") from None
+    if elsewhere:
+        raise ValueError(f"{path} keeps numbers in other files, which is refused; export it again, into one file.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:

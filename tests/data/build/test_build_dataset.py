@@ -14,7 +14,7 @@ import pytest
 from datasets import load_dataset
 from helpers import card_metadata
 
-from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
+from motionhub.data.build.build import build_dataset, collect_rows, save_dataset, save_dataset_report
 from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
 from motionhub.data.datasets.reading import read
 from motionhub.skeletons.rows import from_row
@@ -343,3 +343,42 @@ def test_real_nucla_has_the_counted_clips_and_classes(shared):
 def test_real_penn_has_no_official_test_clips(shared):
     with pytest.raises(ValueError, match="'official' of 'penn-action' leaves 'test' without"):
         build_dataset("penn-action", shared("data/penn_action_train.zip"), "official")
+
+
+def test_a_build_killed_after_its_last_rename_is_finished_by_the_same_call_alone(nucla_folder, tmp_path, monkeypatch):
+    out, replace = tmp_path / "out", os.replace
+
+    def killed(source, target):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that finished parts are kept
+        patched.setattr(os, "replace", lambda source, target: (killed if target == out else replace)(source, target))
+        with pytest.raises(KeyboardInterrupt):
+            save_dataset_report("n-ucla", nucla_folder, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    with pytest.raises(ValueError, match="not an empty folder"):
+        save_dataset_report("n-ucla", nucla_folder, out, strict=True)
+    made = save_dataset_report("n-ucla", nucla_folder, out)
+    assert made.folder == out and made.num_clips == len(build_dataset("n-ucla", nucla_folder)["full"])
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert not (tmp_path / ".out.building").exists()
+    with pytest.raises(ValueError, match="not an empty folder"):
+        save_dataset_report("n-ucla", nucla_folder, out)
+
+
+@pytest.mark.parametrize("kind", ["table", "zip"])
+def test_a_name_that_no_disk_takes_is_a_short_message(kind, tmp_path):
+    root, name = tmp_path / "raw", "n" * 5000
+    if kind == "table":
+        root.mkdir()
+        (root / "a.csv").write_text("x")
+        (root / "labels.csv").write_text(f"file,label\n{name}.csv,a\n")
+    else:
+        root = tmp_path / "raw.zip"
+        with zipfile.ZipFile(root, "w") as archive:
+            archive.writestr(f"wave/{name}.csv", "x")
+    with pytest.raises(ValueError, match=r"n{40,60}'") as caught:
+        save_dataset_report("folder", root, tmp_path / "out")
+    assert len(str(caught.value)) < 600 + len(str(tmp_path)) and ".building" not in str(caught.value)

@@ -3,6 +3,8 @@
 import json
 import math
 import random
+import time
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -252,3 +254,45 @@ def test_damaged_labels_are_rows_or_one_line(tmp_path, name):
         else:
             assert all(0 <= row["start_s"] <= row["end_s"] and row["label"] for row in rows)
     assert refused > 0
+
+
+def chain(count: int) -> str:
+    """An ELAN file of annotations that each refer to the next; the last one has the times."""
+    refer = '<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="a{0}" ANNOTATION_REF="a{1}"><ANNOTATION_VALUE>x'
+    ends = "</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>"
+    rows = "".join(refer.format(number, number + 1) + ends for number in range(count))
+    aligned = (
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{count}" TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2">'
+        "<ANNOTATION_VALUE>x</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+    )
+    slots = '<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="0"/><TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="9"/>'
+    return f'<ANNOTATION_DOCUMENT>{slots}</TIME_ORDER><TIER TIER_ID="x">{rows}{aligned}</TIER></ANNOTATION_DOCUMENT>'
+
+
+CIRCLE = chain(20).replace('TIME_SLOT_REF1="t1"', "").replace('ANNOTATION_REF="a20"', 'ANNOTATION_REF="a0"')
+SUBTITLE = "00:00:01.000 --> 00:00:02.000\n"
+# Name -> suffix, content, and the number of intervals; each took minutes when its parts were counted again and again.
+LONG = {
+    "a chain of references": (".eaf", chain(20_000), 20_001),
+    "a circle of references": (".eaf", CIRCLE, 0),
+    "tiers in tiers": (".eaf", f"<D>{'<TIER>' * 20_000}{'</TIER>' * 20_000}</D>", 0),
+    "tags that do not end": (".vtt", f"{SUBTITLE}{'<a' * 200_000}\n", 1),
+    "voices that do not end": (".vtt", f"{SUBTITLE}{'<v ' * 200_000}x\n", 1),
+    "one long label": (".srt", f"{SUBTITLE}{'x (0.1' * 100_000}\n", 1),
+    "blank lines": (".srt", f"{SUBTITLE}wave\n{' ' * 200_000}{chr(10) * 200_000}x\n", 1),
+}
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_what_is_long_is_read_in_time_that_grows_with_it(what, tmp_path):
+    suffix, content, count = LONG[what]
+    path = tmp_path / f"a{suffix}"
+    path.write_text(content)
+    begin = time.process_time()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = len(read_intervals(path))
+    except ValueError:
+        found = 0
+    assert found == count and time.process_time() - begin < 5

@@ -1,6 +1,8 @@
 """Raw files -> `DatasetDict` by protocol in memory, or a saved dataset of any size that `datasets` loads by itself."""
 
 import errno
+import hashlib
+import json
 import os
 import shutil
 import warnings
@@ -17,6 +19,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from filelock import FileLock, Timeout
 
+from motionhub.atomic import write_text
+from motionhub.bounded import read_json
 from motionhub.data.build.dataset_card import SPLITS, CardFacts, is_open, render_dataset_card, under
 from motionhub.data.build.shards import (
     ROWS_PER_GROUP,
@@ -50,6 +54,7 @@ from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 # Not "all": `datasets.load_dataset` reserves that name for the union of splits and refuses it.
 FULL = "full"
 IMAGE = "layout.png"
+_FINISHED = "finished.json"  # what was made, from the last rename on
 _SHOWN = 10
 
 
@@ -161,7 +166,11 @@ def save_dataset_report(
     """
     out_dir, root, facts = Path(out_dir), Path(root), under(get_dataset(reader), terms)
     facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
+    asked = {"dataset": facts.name, "root": str(root.resolve()), "strict": strict, "expect": expect}
+    asked |= {"exclude": str(exclude), "terms": str(terms), "named": str(named)}
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        if made := _finished(out_dir, asked):
+            return made
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
         with opened(root, facts, into=state) as (folder, found):
@@ -189,10 +198,34 @@ def save_dataset_report(
         shutil.rmtree(complete, ignore_errors=True)
         _write_complete(facts, rows, staged, complete, [path.name for path in lists], draw_layout, shard_bytes, expect)
         out_dir.parent.mkdir(parents=True, exist_ok=True)
+        made = {"clips": len(rows), "files": staged.num_sources, "broken": staged.broken}
+        write_text(state / _FINISHED, json.dumps({"asked": asked, "card": _card_hash(complete), **made}))
         os.replace(complete, out_dir)
     if staged.broken:
         warnings.warn(_broken_message(staged.broken, staged.num_sources), stacklevel=2)
     return SavedDataset(out_dir, len(rows), staged.num_sources, staged.broken)
+
+
+def _finished(out_dir: Path, asked: dict[str, Any]) -> SavedDataset | None:
+    """What the same call made that was killed after its last rename; None where it was another, or nothing was."""
+    state = _state_of(out_dir)
+    try:
+        found = read_json(state / _FINISHED)
+        if (found["asked"], found["card"]) != (asked, _card_hash(out_dir)):
+            return None
+        made = SavedDataset(out_dir, int(found["clips"]), int(found["files"]), tuple(found["broken"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    shutil.rmtree(state, ignore_errors=True)
+    return made
+
+
+def _card_hash(folder: Path) -> str:
+    return hashlib.sha256((folder / "README.md").read_bytes()).hexdigest()
+
+
+def _state_of(out_dir: Path) -> Path:
+    return out_dir.parent / f".{out_dir.name}.building"
 
 
 def _write_complete(
@@ -360,7 +393,7 @@ def _cells(assigned: Mapping[Protocol, Sequence[Split]], num_rows: int) -> tuple
 @contextmanager
 def _state_folder(out_dir: Path) -> Iterator[Path]:
     """`.NAME.building` beside `out_dir`; kept only when the block fails after a part was finished."""
-    state = out_dir.parent / f".{out_dir.name}.building"
+    state = _state_of(out_dir)
     state.mkdir(parents=True, exist_ok=True)
     try:
         # The workers of a killed build hold the lock until they end, within a second.

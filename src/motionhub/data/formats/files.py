@@ -22,6 +22,7 @@ MAX_FILE_BYTES = 2**30
 # Parsed JSON takes about ten times its size in memory.
 MAX_JSON_BYTES = 2**28
 _LONGEST_ERROR = 700
+LONGEST_NAME = 255  # bytes of a file's name, on all usual disks
 # Poses as text shrink to a tenth in a gzip file; one that grows more than this is a bomb.
 _LEAST_UNZIPPED, _MOST_UNZIPPED = 2**23, 20
 Made = TypeVar("Made")

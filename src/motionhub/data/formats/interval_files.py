@@ -23,8 +23,9 @@ SUFFIXES = (".eaf", ".srt", ".vtt", ".txt", ".csv", ".tsv", ".json", ".boris", "
 _TIMES = re.compile(r"\s*([\d:]+[.,]\d+)\s*-->\s*([\d:]+[.,]\d+)(?:\s.*)?")
 _SCORE = re.compile(r"(.*\S) \((0\.\d+|1\.0+)\)")
 _SPEAKER = re.compile(r"(person \d+): (.*)")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)? ([^>]*)>")
-_MARKUP = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+# Without "<" inside, or a line of many would be searched to its end from each.
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)? ([^<>]*)>")
+_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _ANNOTATIONS = ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION")
 _CAPTION = re.compile(r"([^#]*)#([^#]*)#([^#]*)#([^#]*)")
 
@@ -108,7 +109,7 @@ def _elan(path: Path, text: str) -> Iterator[Row]:
     slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
     times: dict[str | None, tuple[float, float]] = {}
     waiting, unaligned, empty = [], 0, 0
-    for tier in root.iter("TIER"):
+    for tier in root.findall("TIER"):  # tiers in tiers would be read once for each
         for entry in tier.iter("ALIGNABLE_ANNOTATION"):
             name = entry.get("ANNOTATION_ID")
             start, end = (slots.get(entry.get(f"TIME_SLOT_REF{number}")) for number in (1, 2))
@@ -120,10 +121,13 @@ def _elan(path: Path, text: str) -> Iterator[Row]:
     for tier, entry in waiting:
         label = (entry.findtext("ANNOTATION_VALUE") or "").strip()
         name = entry.get("ANNOTATION_ID")
-        for _ in range(len(referred)):
-            if name in times or referred.get(name) is None:
-                break
+        way = []
+        while name not in times and referred.get(name) is not None:
+            way.append(name)
             name = referred[name]
+            referred[way[-1]] = None  # a circle ends, and nobody goes this way twice
+        if name in times:
+            times |= dict.fromkeys(way, times[name])
         empty, unaligned = empty + (not label), unaligned + (bool(label) and name not in times)
         if label and name in times:
             yield new_row(path, f"annotation {name}", label, *times[name], tier.get("TIER_ID"))
