@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from motionhub.models.video_backbone import VideoBackboneModel as VideoBackboneModel
     from motionhub.objectives.byol import LtnByol as LtnByol
     from motionhub.objectives.cv_mim import CvMim as CvMim
+    from motionhub.objectives.distillation import Distillation as Distillation
     from motionhub.objectives.lac import JointRows as JointRows
     from motionhub.objectives.lac import LacPairs as LacPairs
     from motionhub.objectives.lac import VelocityRows as VelocityRows
@@ -169,6 +170,9 @@ if TYPE_CHECKING:
     from motionhub.training.arguments import read_recipe_file as read_recipe_file
     from motionhub.training.dataset import ClipDataset as ClipDataset
     from motionhub.training.dataset import class_names_of as class_names_of
+    from motionhub.training.distillation import soft_targets as soft_targets
+    from motionhub.training.distillation import with_unlabelled as with_unlabelled
+    from motionhub.training.evaluators import ClassificationEvaluation as ClassificationEvaluation
     from motionhub.training.evaluators import EmbeddingProbe as EmbeddingProbe
     from motionhub.training.evaluators import MultiViewEvaluation as MultiViewEvaluation
     from motionhub.training.evaluators import probed_by_labels as probed_by_labels
@@ -275,6 +279,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.models.video_backbone": ("VideoBackboneConfig", "VideoBackboneModel"),
     "motionhub.objectives.byol": ("LtnByol",),
     "motionhub.objectives.cv_mim": ("CvMim",),
+    "motionhub.objectives.distillation": ("Distillation",),
     "motionhub.objectives.lac": ("JointRows", "LacPairs", "VelocityRows"),
     "motionhub.objectives.lac_contrast": ("ComposedLabels", "LacContrast"),
     "motionhub.objectives.ltn": ("LtnMoco",),
@@ -313,7 +318,9 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.towers.text_towers": ("load_text_tower",),
     "motionhub.training.arguments": ("RunArguments", "TrainingRecipe", "read_recipe_file"),
     "motionhub.training.dataset": ("ClipDataset", "class_names_of"),
+    "motionhub.training.distillation": ("soft_targets", "with_unlabelled"),
     "motionhub.training.evaluators": (
+        "ClassificationEvaluation",
         "EmbeddingProbe",
         "MultiViewEvaluation",
         "probed_by_labels",
