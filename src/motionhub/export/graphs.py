@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from motionhub.nn.orthogonal_basis import constant_bases
 from motionhub.runtime.graph import GRAPH, LABELS
 
 
@@ -64,12 +65,29 @@ def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool
     options = {"opset_version": OPSET} if to == "onnx" else {}
     config = AutoExportConfig.from_dict({"export_format": BACKENDS[to][0], "dynamic_shapes": shapes, **options})
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), constant_bases(model):
             warnings.simplefilter("ignore")
-            return AutoHfExporter.from_config(config).export(model, dict(inputs), config=config)
+            return AutoHfExporter.from_config(config).export(traceable(model), dict(inputs), config=config)
     except (RuntimeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:240]
         raise ValueError(f"{type(model).__name__} cannot be exported to {to}: {reason}") from error
+
+
+class Enclosed(nn.Module):
+    """A model as a part of another, for those whose parts have a name that every traced module needs for itself."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model, self.config = model, model.config
+
+    def forward(self, **inputs: Tensor) -> Any:
+        """What the model gives."""
+        return self.model(**inputs)
+
+
+def traceable(model: Any) -> Any:
+    """The model, enclosed where one of its parts is called `graph`, as those of 2s-AGCN and ST-GCN are."""
+    return Enclosed(model).eval() if isinstance(getattr(model, "graph", None), nn.Module) else model
 
 
 def check_installed(to: str) -> None:
