@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
     from motionhub.models.streaming import StreamingSegmenter as StreamingSegmenter
+    from motionhub.models.streaming_step import StreamingStep as StreamingStep
     from motionhub.models.t_mor import TMorConfig as TMorConfig
     from motionhub.models.t_mor import TMorForZeroShotActionClassification as TMorForZeroShotActionClassification
     from motionhub.models.t_mor import TMorModel as TMorModel
@@ -155,6 +156,7 @@ if TYPE_CHECKING:
     from motionhub.reproduction.runs_compared import comparison_table as comparison_table
     from motionhub.reproduction.runs_compared import find_runs as find_runs
     from motionhub.runtime.predictor import Predictor as Predictor
+    from motionhub.runtime.stream import ExportedStream as ExportedStream
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import cut as cut
@@ -266,6 +268,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "StGcnModel",
     ),
     "motionhub.models.streaming": ("StreamingSegmenter",),
+    "motionhub.models.streaming_step": ("StreamingStep",),
     "motionhub.models.t_mor": ("TMorConfig", "TMorForZeroShotActionClassification", "TMorModel"),
     "motionhub.models.tcn": (
         "TcnConfig",
@@ -309,6 +312,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
     "motionhub.runtime.predictor": ("Predictor",),
+    "motionhub.runtime.stream": ("ExportedStream",),
     "motionhub.reproduction.runs_compared": ("comparison_table", "find_runs"),
     "motionhub.skeletons.checks": ("inspect",),
     "motionhub.skeletons.convert": ("convert_layout", "cut", "resample"),

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph
+from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph, save_stream
 from motionhub.export.parity import CLIPS, compare, parity_clips
 from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA
 from motionhub.runtime.skeleton_steps import SkeletonSteps
@@ -35,6 +35,7 @@ def export_checkpoint(
     source: Path | None = None,
     clips: Sequence[str | Path] = (),
     num_clips: int = CLIPS,
+    stream: int | None = None,
 ) -> dict[str, Any]:
     """Writes the folder and returns what `parity.json` says (nothing for formats other than ONNX).
 
@@ -49,6 +50,7 @@ def export_checkpoint(
         source: the checkpoint's folder, whose card and licence are copied.
         clips: files of real clips for the comparison.
         num_clips: of the comparison.
+        stream: of a segmentation model: frames of the attention's context; writes `stream.onnx` too.
 
     Raises:
         ValueError: the processor is not of skeletons, or the exporter refuses the model.
@@ -64,6 +66,11 @@ def export_checkpoint(
         raise ValueError(f"{target} is not empty and no exported folder; pass a new folder with -o.")
     network = getattr(model, "t_mor", model).eval()  # of a zero-shot model what embeds motions
     length = frames or processor.test_num_frames or processor.num_frames or MOST_FRAMES
+    if stream is not None and (to != "onnx" or not type(model).__name__.endswith("Segmentation")):
+        raise ValueError(
+            f"A stream is exported of a segmentation model to onnx, got {type(model).__name__} to {to}; leave "
+            "--stream out, or export a segmentation checkpoint such as unik-precog-small."
+        )
     made = exported(network, sample_inputs(network.config, length), to)
     target.mkdir(parents=True, exist_ok=True)
     save_graph(made, target)
@@ -72,6 +79,8 @@ def export_checkpoint(
     facts = facts_of(model, processor, length, list(tasks), to)
     if facts["projection_size"] and to == "onnx":
         save_label_graph(network, target)
+    if stream is not None:
+        facts["stream"] = save_stream(model, stream, target)
     if bank is not None:
         bank.save_pretrained(target)
     if to == "onnx":

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from motionhub.models.streaming_step import StreamingStep
 from motionhub.nn.orthogonal_basis import constant_bases
 from motionhub.runtime.graph import GRAPH, LABELS
+from motionhub.runtime.stream import ENDLESS, STREAM
 
 
 FORMATS = ("onnx", "openvino", "executorch", "torch")
@@ -144,3 +146,29 @@ def save_label_graph(model: Any, folder: Path) -> None:
         )
     assert program is not None
     program.save(str(folder / LABELS), external_data=False)
+
+
+def save_stream(model: Any, context: int, folder: Path) -> dict[str, Any]:
+    """Writes `stream.onnx` of a segmentation model, and returns its facts."""
+    step = StreamingStep(model, context=context).eval()
+    joints, dims = model.config.num_joints, model.config.in_channels
+    state = {name: torch.zeros(shape) for name, shape in step.shapes.items()}
+    inputs = {
+        "keypoints": torch.zeros(step.people, step.frames, joints, dims),
+        "position": torch.tensor([0]),
+        "length": torch.tensor([ENDLESS]),
+        **state,
+    }
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            step,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=["score", *(f"next_{name}" for name in state)],
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(str(folder / STREAM), external_data=False)
+    return step.facts()
