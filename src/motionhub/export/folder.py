@@ -10,7 +10,7 @@ from typing import Any
 
 from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph, save_stream
 from motionhub.export.parity import CLIPS, compare, parity_clips
-from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA
+from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA, TASKS
 from motionhub.runtime.skeleton_steps import SkeletonSteps
 from motionhub.version import __version__
 
@@ -166,6 +166,22 @@ def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:
     size = measured["bytes"] / 1e6
     rows = [f"| {threads} | {ms['torch']} | {ms['onnxruntime']} |" for threads, ms in measured["milliseconds"].items()]
     return [
+        *(use_lines() if set(facts["tasks"]) & set(TASKS) else graph_lines(facts)),
+        f"It takes `(batch, {facts['people']}, {facts['frames']}, {facts['joints']}, {facts['dims']})` keypoints with "
+        "both masks, any batch; shorter clips are padded with masks False.",
+        f"Size {size:.1f} MB. On {measured['clips']} clips the largest difference from PyTorch is "
+        f"{measured['largest_difference']:.1e}, and {measured['same_first_answer']:.0%} have the same first answer.",
+        "",
+        "| one clip | torch, ms | ONNX Runtime, ms |",
+        "|---|---|---|",
+        *rows,
+        *(stream_lines(facts["stream"]) if "stream" in facts else []),
+    ]
+
+
+def use_lines() -> list[str]:
+    """How a folder is used whose task needs one forward pass."""
+    return [
         "`model.onnx` runs on ONNX Runtime without torch; `motionhub.Predictor(folder)` adds the processor's steps:",
         "",
         "```python",
@@ -175,12 +191,24 @@ def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:
         'predictor(keypoints, layout="coco-17", fps=30, unit="pixel", image_size=(640, 480))',
         "```",
         "",
-        f"It takes `(batch, {facts['people']}, {facts['frames']}, {facts['joints']}, {facts['dims']})` keypoints with "
-        "both masks, any batch; shorter clips are padded with masks False.",
-        f"Size {size:.1f} MB. On {measured['clips']} clips the largest difference from PyTorch is "
-        f"{measured['largest_difference']:.1e}, and {measured['same_first_answer']:.0%} have the same first answer.",
+    ]
+
+
+def graph_lines(facts: dict[str, Any]) -> list[str]:
+    """How a folder of another task is used."""
+    outputs = ", ".join(f"`{name}`" for name in facts["outputs"])
+    return [
+        "`model.onnx` runs on ONNX Runtime without torch (`onnxruntime.InferenceSession`, or "
+        f"`transformers.exporters.ExportedModel.from_pretrained`) and gives {outputs}.",
         "",
-        "| one clip | torch, ms | ONNX Runtime, ms |",
-        "|---|---|---|",
-        *rows,
+    ]
+
+
+def stream_lines(stream: dict[str, Any]) -> list[str]:
+    """What the stream of a segmenter computes, and when."""
+    return [
+        "",
+        f"`stream.onnx` is the model frame by frame, {stream['frames']} frames a step "
+        f"(`motionhub.ExportedStream(folder)`): logits come {stream['delay']} frames after their frame and depend on "
+        f"{stream['receptive_field']} frames; the attention is that of the last {stream['context']} frames at the rate of each block.",
     ]
