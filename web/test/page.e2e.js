@@ -12,7 +12,7 @@ import { chromium } from "playwright-core";
 const { PAGE, REFERENCE, CAMERA, VIDEO, PYTHON = "python", CHROMIUM = "/usr/bin/chromium" } = process.env;
 const SHOTS = process.env.SHOTS; // a folder: screenshots are written there
 const TOLERANCE = 1e-3;
-const WAIT = 300000; // milliseconds, of a machine that does other things too
+const WAIT = Number(process.env.WAIT ?? 300000); // milliseconds, of a machine that does other things too
 const answers = JSON.parse(readFileSync(join(REFERENCE, "answers.json"), "utf8"));
 let server, address, browser;
 

@@ -210,5 +210,6 @@ def stream_lines(stream: dict[str, Any]) -> list[str]:
         "",
         f"`stream.onnx` is the model frame by frame, {stream['frames']} frames a step "
         f"(`motionhub.ExportedStream(folder)`): logits come {stream['delay']} frames after their frame and depend on "
-        f"{stream['receptive_field']} frames; the attention is that of the last {stream['context']} frames at the rate of each block.",
+        f"{stream['receptive_field']} frames; the attention is "
+        f"that of the last {stream['context']} frames at the rate of each block.",
     ]
