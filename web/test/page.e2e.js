@@ -305,6 +305,8 @@ test("light and dark are both drawn", async () => {
   for (const colorScheme of ["light", "dark"]) {
     const page = await opened({ colorScheme });
     await ready(page);
+    const name = await page.evaluate(() => window.motionhub.model.facts.checkpoint);
+    assert.doesNotMatch(name, /\.(onnx|safetensors|json)$/, "the page names the checkpoint, not one of its files");
     await shot(page, `web-${colorScheme}`);
     await page.click("#example");
     assert.equal(await settled(page), "");
