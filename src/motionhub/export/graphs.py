@@ -108,12 +108,35 @@ def save_graph(made: Any, folder: Path) -> None:
     """Writes an `ExportedModel`; of ONNX one file with the weights inside, as browsers load it."""
     made.save_pretrained(folder)
     outside = folder / f"{GRAPH}.data"
-    if outside.is_file():
-        import onnx
+    if not (folder / GRAPH).is_file():
+        return
+    import onnx
 
-        whole = onnx.load(str(folder / GRAPH))
+    whole = onnx.load(str(folder / GRAPH))
+    if rename_repeated(whole.graph) or outside.is_file():
         onnx.save_model(whole, str(folder / GRAPH), save_as_external_data=False)
-        outside.unlink()
+        outside.unlink(missing_ok=True)
+
+
+def rename_repeated(graph: Any) -> bool:
+    """Gives every value its own name, and says whether one had none: the exporter calls an output as a model does.
+
+    Values inside a graph are called as the operation that makes them, and CV-MIM has an output `view`. Where a name is
+    made several times, the last is the output; nodes between read the one before them.
+    """
+    made = [name for node in graph.node for name in node.output if name]
+    last = {name: made.count(name) - 1 for name in {each.name for each in graph.output} if made.count(name) > 1}
+    seen: dict[str, int] = {}
+    now: dict[str, str] = {}
+    for node in graph.node if last else ():
+        for place, name in enumerate(node.input):
+            node.input[place] = now.get(name, name)
+        for place, name in enumerate(node.output):
+            if name in last:
+                now[name] = name if seen.get(name, 0) == last[name] else f"{name}_before_{seen.get(name, 0)}"
+                seen[name] = seen.get(name, 0) + 1
+                node.output[place] = now[name]
+    return bool(last)
 
 
 class LabelSimilarities(nn.Module):
