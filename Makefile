@@ -82,7 +82,7 @@ web: $(if $(filter $(BIN)/python,$(WEB_PYTHON)),$(VENV)/.dev)
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) -m motionhub.cli.main export "$(WEB_CHECKPOINT)" -o build/web_export --num_clips 8
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(WEB_PYTHON) web/model_folder.py build/web_export build/web_model \
 		--name "$(notdir $(WEB_CHECKPOINT))" $(WEB_TOWER)
-	cd web && npm install --no-audit --no-fund && npm run build
+	cd web && npm ci --no-audit --no-fund && npm run build
 
 # The modules of the page in node, then the page in headless Chromium against the pipelines of Python, then its server.
 # With MOTIONHUB_SHARED also a video, and a camera that shows one.

@@ -2,6 +2,7 @@
 
     python benchmarks/streaming_speed.py                             # speed and work of unik-precog-small
     python benchmarks/streaming_speed.py --recordings FILE [FILE ...]  # also how often the labels agree
+    python benchmarks/streaming_speed.py --exported FOLDER           # of motionhub export --stream: the graph's speed
 
 One thread, its processor time; the best of the repeats counts. Work is in multiply-adds, as torch counts them.
 """
@@ -43,6 +44,25 @@ def agreement(model: Any, keypoints: torch.Tensor, window: int) -> float:
     return float((offline.argmax(-1) == online.argmax(-1)).float().mean())
 
 
+def report_exported(folder: str, repeats: int) -> None:
+    """Of a graph, one step after the other; its work is that of the step in torch."""
+    stream = motionhub.ExportedStream(folder, threads=1)
+    people, joints, dims = stream.shape
+    size = stream.facts["frames"]
+    frames = torch.randn(people, size, joints, dims).numpy()
+    ms = best_ms(partial(stream.add, frames), repeats) / size
+    print(f"exported, {size} frames a step: {ms:.3f} ms per new frame, delay {stream.delay} frames")
+
+
+def step_work(model: Any, window: int) -> float:
+    """Multiply-adds per new frame of the step that is exported."""
+    step = motionhub.StreamingStep(model, context=window)
+    state = [torch.zeros(shape) for shape in step.shapes.values()]
+    frames = torch.randn(step.people, step.frames, model.config.num_joints, model.config.in_channels)
+    given = (frames, torch.tensor([0]), torch.tensor([10**6]), *state)
+    return multiply_adds(partial(step, *given)) / step.frames
+
+
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -50,6 +70,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, nargs="+", default=[64, 128, 256])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--recordings", nargs="*", default=[])
+    parser.add_argument("--exported", metavar="FOLDER")
     options = parser.parse_args()
     torch.set_num_threads(1)
     model, processor = motionhub.load_checkpoint(options.model, motionhub.AutoModelForActionSegmentation)
@@ -61,12 +82,15 @@ def main() -> None:
         stream.add(clip[0])
         per_frame = best_ms(partial(stream.add, frame), options.repeats) / 4
         whole = best_ms(partial(model, clip), options.repeats)
-        work = multiply_adds(partial(model, clip)) / (multiply_adds(partial(stream.add, frame)) / 4)
+        work, new = multiply_adds(partial(model, clip)), step_work(model, window)
         print(
             f"window {window}: {whole:.2f} ms to recompute it, {per_frame:.3f} ms per new frame "
-            f"({whole / per_frame:.0f} times less), multiply-adds {work:.0f} times less"
+            f"({whole / per_frame:.0f} times less); multiply-adds {work / 1e6:.1f} M and {new / 1e6:.3f} M "
+            f"({work / new:.0f} times less)"
         )
     print(f"delay {stream.delay} frames, receptive field {stream.receptive_field} frames")
+    if options.exported:
+        report_exported(options.exported, options.repeats)
     for path in options.recordings:
         for sequence in motionhub.read(path):
             keypoints = processor(sequence)["keypoints"][0]

@@ -80,7 +80,7 @@ ALLOWED: dict[str, set[str]] = {
         *("poses", "retrieval", "runtime", "skeletons", "towers", "training", "visualization"),
     },
     # The comparison reads clips of files, or makes them.
-    "export": {"data/datasets", "data/synthetic", "processing", "runtime", "skeletons", "version"},
+    "export": {"data/datasets", "data/synthetic", "models", "nn", "processing", "runtime", "skeletons", "version"},
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},
     # Numbers of clips come from the datasets; what is trained is run by the command that the caller passes.

@@ -58,13 +58,13 @@ def write_model_folder(exported: Path, folder: Path, tower: bool = False, name: 
     if TASK not in facts["tasks"] or facts["format"] != "onnx":
         got = f"{facts['tasks']} as {facts['format']}"
         raise ValueError(f"{exported}: expected a zero-shot model as onnx, got {got}; export motionhub/tmor-small.")
-    absent = [name for name in (GRAPH, LABELS, BANK, VECTORS) if not (exported / name).is_file()]
+    absent = [file for file in (GRAPH, LABELS, BANK, VECTORS) if not (exported / file).is_file()]
     if absent:
         raise ValueError(f"{exported} lacks {', '.join(absent)}; export it again: motionhub export.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in (GRAPH, LABELS, BANK, VECTORS):
-        shutil.copyfile(exported / name, folder / name)
+    for file in (GRAPH, LABELS, BANK, VECTORS):
+        shutil.copyfile(exported / file, folder / file)
     motionhub.write(example(), folder / "example.npz")
     bank = json.loads((folder / BANK).read_text(encoding="utf-8"))
     if tower:

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
     from motionhub.models.streaming import StreamingSegmenter as StreamingSegmenter
+    from motionhub.models.streaming_step import StreamingStep as StreamingStep
     from motionhub.models.t_mor import TMorConfig as TMorConfig
     from motionhub.models.t_mor import TMorForZeroShotActionClassification as TMorForZeroShotActionClassification
     from motionhub.models.t_mor import TMorModel as TMorModel
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
     from motionhub.models.video_backbone import VideoBackboneModel as VideoBackboneModel
     from motionhub.objectives.byol import LtnByol as LtnByol
     from motionhub.objectives.cv_mim import CvMim as CvMim
+    from motionhub.objectives.distillation import Distillation as Distillation
     from motionhub.objectives.lac import JointRows as JointRows
     from motionhub.objectives.lac import LacPairs as LacPairs
     from motionhub.objectives.lac import VelocityRows as VelocityRows
@@ -155,6 +157,7 @@ if TYPE_CHECKING:
     from motionhub.reproduction.runs_compared import comparison_table as comparison_table
     from motionhub.reproduction.runs_compared import find_runs as find_runs
     from motionhub.runtime.predictor import Predictor as Predictor
+    from motionhub.runtime.stream import ExportedStream as ExportedStream
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import cut as cut
@@ -170,6 +173,9 @@ if TYPE_CHECKING:
     from motionhub.training.arguments import read_recipe_file as read_recipe_file
     from motionhub.training.dataset import ClipDataset as ClipDataset
     from motionhub.training.dataset import class_names_of as class_names_of
+    from motionhub.training.distillation import soft_targets as soft_targets
+    from motionhub.training.distillation import with_unlabelled as with_unlabelled
+    from motionhub.training.evaluators import ClassificationEvaluation as ClassificationEvaluation
     from motionhub.training.evaluators import EmbeddingProbe as EmbeddingProbe
     from motionhub.training.evaluators import MultiViewEvaluation as MultiViewEvaluation
     from motionhub.training.evaluators import probed_by_labels as probed_by_labels
@@ -263,6 +269,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "StGcnModel",
     ),
     "motionhub.models.streaming": ("StreamingSegmenter",),
+    "motionhub.models.streaming_step": ("StreamingStep",),
     "motionhub.models.t_mor": ("TMorConfig", "TMorForZeroShotActionClassification", "TMorModel"),
     "motionhub.models.tcn": (
         "TcnConfig",
@@ -276,6 +283,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.models.video_backbone": ("VideoBackboneConfig", "VideoBackboneModel"),
     "motionhub.objectives.byol": ("LtnByol",),
     "motionhub.objectives.cv_mim": ("CvMim",),
+    "motionhub.objectives.distillation": ("Distillation",),
     "motionhub.objectives.lac": ("JointRows", "LacPairs", "VelocityRows"),
     "motionhub.objectives.lac_contrast": ("ComposedLabels", "LacContrast"),
     "motionhub.objectives.ltn": ("LtnMoco",),
@@ -306,6 +314,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.processing.skeleton": ("SkeletonProcessor", "with_augmentation"),
     "motionhub.processing.video_clip": ("VideoClipProcessor",),
     "motionhub.runtime.predictor": ("Predictor",),
+    "motionhub.runtime.stream": ("ExportedStream",),
     "motionhub.reproduction.runs_compared": ("comparison_table", "find_runs"),
     "motionhub.skeletons.checks": ("inspect",),
     "motionhub.skeletons.convert": ("convert_layout", "cut", "resample"),
@@ -315,7 +324,9 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.towers.text_towers": ("load_text_tower",),
     "motionhub.training.arguments": ("RunArguments", "TrainingRecipe", "read_recipe_file"),
     "motionhub.training.dataset": ("ClipDataset", "class_names_of"),
+    "motionhub.training.distillation": ("soft_targets", "with_unlabelled"),
     "motionhub.training.evaluators": (
+        "ClassificationEvaluation",
         "EmbeddingProbe",
         "MultiViewEvaluation",
         "probed_by_labels",

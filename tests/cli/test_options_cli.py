@@ -39,7 +39,7 @@ OPTIONS = {
     "dataset generate": "--out! --num_clips=1000 --seed=0 --layout=kinect-20 --fps=30.0 --num_dims=3",
     "features": "dataset! --out! --text --text_of=both --phrasings=4 --encoder --videos --video_tower --chunk_rows "
     "--batch_size=64 --device=cpu --progress,--no-progress",
-    "export": "checkpoint! --out,-o! --to=onnx --frames --clips --phrases --num_clips=100",
+    "export": "checkpoint! --out,-o! --to=onnx --frames --clips --phrases --num_clips=100 --stream",
     "evaluate": "--model! --dataset! --data_root --protocol --eval_split=test --class_order=dataset --batch_size=64 "
     "--mixed_precision=no --output_dir --second --second_weight=1.0 --fusion=logits --convention --event_protocol "
     "--task=actions --labels --background --alarm --positive --hours=2.0 --falls_per_hour=10.0 --seed=0 "

@@ -1,6 +1,7 @@
 """`motionhub web`: who is served, which files, with which headers; and the page's policy and model folder."""
 
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import load_script
+from helpers import load_script, read_json, write_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -167,3 +168,20 @@ def test_a_folder_that_was_not_exported_makes_no_page(tmp_path):
     folder = load_script("web/model_folder.py")
     with pytest.raises(ValueError, match="motionhub export"):
         folder.write_model_folder(tmp_path, tmp_path / "out")
+
+
+def test_the_page_names_the_checkpoint_and_not_one_of_its_files(tmp_path):
+    folder, tmor = load_script("web/model_folder.py"), WEB.parent / "hub_configs" / "tmor-small"
+    exported = tmp_path / "mine"
+    exported.mkdir()
+    for name in (folder.BANK, "preprocessor_config.json"):
+        shutil.copy(tmor / name, exported)
+    for name in (folder.GRAPH, folder.LABELS, folder.VECTORS):
+        (exported / name).write_bytes(b"0")
+    config = read_json(tmor / "config.json")
+    facts = {name: config.get(name, 1.0) for name in (*folder.OF_EXPORT, *folder.LEVELS)}
+    facts |= {"schema": 1, "format": "onnx", "tasks": [folder.TASK]}
+    write_json(exported / "export.json", {"motionhub": facts})
+    for given, expected in ((None, "mine"), ("tmor-small", "tmor-small")):
+        folder.write_model_folder(exported, tmp_path / "page", name=given)
+        assert read_json(tmp_path / "page" / "web.json")["checkpoint"] == expected

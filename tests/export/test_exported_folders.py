@@ -12,9 +12,11 @@ import torch
 from transformers import pipeline
 
 from motionhub import (
+    ExportedStream,
     Predictor,
     SkeletonProcessor,
     SkeletonSequence,
+    StreamingSegmenter,
     TMorConfig,
     TMorForZeroShotActionClassification,
     UnikConfig,
@@ -87,6 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         if kind not in made:
             made[kind] = tmp_path_factory.mktemp("exported") / kind
             given = {"tasks": MODELS[kind][1], "bank": bank() if kind == "zero-shot" else None, "num_clips": 4}
+            given["stream"] = 24 if kind == "segmenter" else None
             export_checkpoint(model_of(kind), processor_of(kind), made[kind], **given)
         return made[kind]
 
@@ -170,3 +173,21 @@ def test_eight_threads_get_the_serial_answers_of_a_predictor(kind, folder):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda clip: predictor(clip, **options), clips() * 6))
     assert found == serial * 6
+
+
+@torch.no_grad()
+def test_the_graph_of_a_stream_answers_as_the_stream(folder):
+    keypoints = torch.randn(1, 45, 17, 2, generator=torch.Generator().manual_seed(0))
+    early = StreamingSegmenter(model_of("segmenter"), context=24)
+    expected = torch.cat([early.add(keypoints), early.finish()]).numpy()
+    stream = ExportedStream(folder("segmenter"))
+    made = [stream.add(part.numpy()) for part in keypoints.split(10, dim=1)]
+    np.testing.assert_allclose(np.concatenate([*made, stream.finish()]), expected, atol=1e-5, rtol=1e-4)
+    card = (folder("segmenter") / "README.md").read_text()
+    assert f"come {stream.delay} frames after their frame and depend on {early.receptive_field} frames" in card
+
+
+def test_a_stream_of_a_classifier_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="A stream is exported of a segmentation model to onnx"):
+        export_checkpoint(model_of("classifier"), processor_of("classifier"), tmp_path / "new", stream=24)
+    assert not (tmp_path / "new").exists()

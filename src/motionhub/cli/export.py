@@ -21,6 +21,9 @@ def export(
         list[str] | None, Option(help="Words of yours for the text bank of a zero-shot model; may be repeated")
     ] = None,
     num_clips: Annotated[int, Option(help="Clips of the comparison")] = 100,
+    stream: Annotated[
+        int | None, Option(help="Of a segmentation model: also its stream, whose attention sees so many frames")
+    ] = None,
 ) -> None:
     """Export a checkpoint, to run it without torch.
 
@@ -31,6 +34,8 @@ def export(
         raise ValueError(f"--frames must be at least 2, got {frames}.")
     if num_clips < 2:
         raise ValueError(f"--num_clips must be at least 2, got {num_clips}.")
+    if stream is not None and stream < 1:
+        raise ValueError(f"--stream must be at least 1 frame, got {stream}.")
     from motionhub.export.graphs import check_installed
 
     check_installed(to)
@@ -75,6 +80,7 @@ def export(
         source=folder if folder.is_dir() else None,
         clips=[Path(each) for each in clips or ()],
         num_clips=num_clips,
+        stream=stream,
     )
     print(f"{out}: {to} of {checkpoint}, {', '.join(tasks)}")
     if measured:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.atomic import write_text
-from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph
+from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph, save_stream
 from motionhub.export.parity import CLIPS, compare, parity_clips
-from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA
+from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA, TASKS
 from motionhub.runtime.skeleton_steps import SkeletonSteps
 from motionhub.version import __version__
 
@@ -36,6 +36,7 @@ def export_checkpoint(
     source: Path | None = None,
     clips: Sequence[str | Path] = (),
     num_clips: int = CLIPS,
+    stream: int | None = None,
 ) -> dict[str, Any]:
     """Writes the folder and returns what `parity.json` says (nothing for formats other than ONNX).
 
@@ -50,6 +51,7 @@ def export_checkpoint(
         source: the checkpoint's folder, whose card and licence are copied.
         clips: files of real clips for the comparison.
         num_clips: of the comparison.
+        stream: of a segmentation model: frames of the attention's context; writes `stream.onnx` too.
 
     Raises:
         ValueError: the processor is not of skeletons, or the exporter refuses the model.
@@ -65,6 +67,11 @@ def export_checkpoint(
         raise ValueError(f"{target} is not empty and no exported folder; pass a new folder with -o.")
     network = getattr(model, "t_mor", model).eval()  # of a zero-shot model what embeds motions
     length = frames or processor.test_num_frames or processor.num_frames or MOST_FRAMES
+    if stream is not None and (to != "onnx" or not type(model).__name__.endswith("Segmentation")):
+        raise ValueError(
+            f"A stream is exported of a segmentation model to onnx, got {type(model).__name__} to {to}; leave "
+            "--stream out, or export a segmentation checkpoint such as unik-precog-small."
+        )
     made = exported(network, sample_inputs(network.config, length), to)
     target.mkdir(parents=True, exist_ok=True)
     save_graph(made, target)
@@ -73,6 +80,8 @@ def export_checkpoint(
     facts = facts_of(model, processor, length, list(tasks), to)
     if facts["projection_size"] and to == "onnx":
         save_label_graph(network, target)
+    if stream is not None:
+        facts["stream"] = save_stream(model, stream, target)
     if bank is not None:
         bank.save_pretrained(target)
     if to == "onnx":
@@ -158,6 +167,22 @@ def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:
     size = measured["bytes"] / 1e6
     rows = [f"| {threads} | {ms['torch']} | {ms['onnxruntime']} |" for threads, ms in measured["milliseconds"].items()]
     return [
+        *(use_lines() if set(facts["tasks"]) & set(TASKS) else graph_lines(facts)),
+        f"It takes `(batch, {facts['people']}, {facts['frames']}, {facts['joints']}, {facts['dims']})` keypoints with "
+        "both masks, any batch; shorter clips are padded with masks False.",
+        f"Size {size:.1f} MB. On {measured['clips']} clips the largest difference from PyTorch is "
+        f"{measured['largest_difference']:.1e}, and {measured['same_first_answer']:.0%} have the same first answer.",
+        "",
+        "| one clip | torch, ms | ONNX Runtime, ms |",
+        "|---|---|---|",
+        *rows,
+        *(stream_lines(facts["stream"]) if "stream" in facts else []),
+    ]
+
+
+def use_lines() -> list[str]:
+    """How a folder is used whose task needs one forward pass."""
+    return [
         "`model.onnx` runs on ONNX Runtime without torch; `motionhub.Predictor(folder)` adds the processor's steps:",
         "",
         "```python",
@@ -167,12 +192,25 @@ def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:
         'predictor(keypoints, layout="coco-17", fps=30, unit="pixel", image_size=(640, 480))',
         "```",
         "",
-        f"It takes `(batch, {facts['people']}, {facts['frames']}, {facts['joints']}, {facts['dims']})` keypoints with "
-        "both masks, any batch; shorter clips are padded with masks False.",
-        f"Size {size:.1f} MB. On {measured['clips']} clips the largest difference from PyTorch is "
-        f"{measured['largest_difference']:.1e}, and {measured['same_first_answer']:.0%} have the same first answer.",
+    ]
+
+
+def graph_lines(facts: dict[str, Any]) -> list[str]:
+    """How a folder of another task is used."""
+    outputs = ", ".join(f"`{name}`" for name in facts["outputs"])
+    return [
+        "`model.onnx` runs on ONNX Runtime without torch (`onnxruntime.InferenceSession`, or "
+        f"`transformers.exporters.ExportedModel.from_pretrained`) and gives {outputs}.",
         "",
-        "| one clip | torch, ms | ONNX Runtime, ms |",
-        "|---|---|---|",
-        *rows,
+    ]
+
+
+def stream_lines(stream: dict[str, Any]) -> list[str]:
+    """What the stream of a segmenter computes, and when."""
+    return [
+        "",
+        f"`stream.onnx` is the model frame by frame, {stream['frames']} frames a step "
+        f"(`motionhub.ExportedStream(folder)`): logits come {stream['delay']} frames after their frame and depend on "
+        f"{stream['receptive_field']} frames; the attention is "
+        f"that of the last {stream['context']} frames at the rate of each block.",
     ]

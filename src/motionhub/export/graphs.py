@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from motionhub.models.streaming_step import StreamingStep
+from motionhub.nn.orthogonal_basis import constant_bases
 from motionhub.runtime.graph import GRAPH, LABELS
+from motionhub.runtime.stream import ENDLESS, STREAM
 
 
 FORMATS = ("onnx", "openvino", "executorch", "torch")
@@ -64,12 +67,29 @@ def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool
     options = {"opset_version": OPSET} if to == "onnx" else {}
     config = AutoExportConfig.from_dict({"export_format": BACKENDS[to][0], "dynamic_shapes": shapes, **options})
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), constant_bases(model):
             warnings.simplefilter("ignore")
-            return AutoHfExporter.from_config(config).export(model, dict(inputs), config=config)
+            return AutoHfExporter.from_config(config).export(traceable(model), dict(inputs), config=config)
     except (RuntimeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:240]
         raise ValueError(f"{type(model).__name__} cannot be exported to {to}: {reason}") from error
+
+
+class Enclosed(nn.Module):
+    """A model as a part of another, for those whose parts have a name that every traced module needs for itself."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model, self.config = model, model.config
+
+    def forward(self, **inputs: Tensor) -> Any:
+        """What the model gives."""
+        return self.model(**inputs)
+
+
+def traceable(model: Any) -> Any:
+    """The model, enclosed where one of its parts is called `graph`, as those of 2s-AGCN and ST-GCN are."""
+    return Enclosed(model).eval() if isinstance(getattr(model, "graph", None), nn.Module) else model
 
 
 def check_installed(to: str) -> None:
@@ -88,12 +108,35 @@ def save_graph(made: Any, folder: Path) -> None:
     """Writes an `ExportedModel`; of ONNX one file with the weights inside, as browsers load it."""
     made.save_pretrained(folder)
     outside = folder / f"{GRAPH}.data"
-    if outside.is_file():
-        import onnx
+    if not (folder / GRAPH).is_file():
+        return
+    import onnx
 
-        whole = onnx.load(str(folder / GRAPH))
+    whole = onnx.load(str(folder / GRAPH))
+    if rename_repeated(whole.graph) or outside.is_file():
         onnx.save_model(whole, str(folder / GRAPH), save_as_external_data=False)
-        outside.unlink()
+        outside.unlink(missing_ok=True)
+
+
+def rename_repeated(graph: Any) -> bool:
+    """Gives every value its own name, and says whether one had none: the exporter calls an output as a model does.
+
+    Values inside a graph are called as the operation that makes them, and CV-MIM has an output `view`. Where a name is
+    made several times, the last is the output; nodes between read the one before them.
+    """
+    made = [name for node in graph.node for name in node.output if name]
+    last = {name: made.count(name) - 1 for name in {each.name for each in graph.output} if made.count(name) > 1}
+    seen: dict[str, int] = {}
+    now: dict[str, str] = {}
+    for node in graph.node if last else ():
+        for place, name in enumerate(node.input):
+            node.input[place] = now.get(name, name)
+        for place, name in enumerate(node.output):
+            if name in last:
+                now[name] = name if seen.get(name, 0) == last[name] else f"{name}_before_{seen.get(name, 0)}"
+                seen[name] = seen.get(name, 0) + 1
+                node.output[place] = now[name]
+    return bool(last)
 
 
 class LabelSimilarities(nn.Module):
@@ -126,3 +169,29 @@ def save_label_graph(model: Any, folder: Path) -> None:
         )
     assert program is not None
     program.save(str(folder / LABELS), external_data=False)
+
+
+def save_stream(model: Any, context: int, folder: Path) -> dict[str, Any]:
+    """Writes `stream.onnx` of a segmentation model, and returns its facts."""
+    step = StreamingStep(model, context=context).eval()
+    joints, dims = model.config.num_joints, model.config.in_channels
+    state = {name: torch.zeros(shape) for name, shape in step.shapes.items()}
+    inputs = {
+        "keypoints": torch.zeros(step.people, step.frames, joints, dims),
+        "position": torch.tensor([0]),
+        "length": torch.tensor([ENDLESS]),
+        **state,
+    }
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            step,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=["score", *(f"next_{name}" for name in state)],
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(str(folder / STREAM), external_data=False)
+    return step.facts()

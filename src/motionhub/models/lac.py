@@ -34,6 +34,7 @@ from motionhub.models.motion_retargeting import (
     UnpaddedPeople,
     fewest_frames,
     map_by_length,
+    mean_within,
 )
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
@@ -149,17 +150,18 @@ class LacModel(MotionRetargetingModel):
 
     # On network tensors
 
-    def encode(self, motion: Tensor) -> LacCodes:
-        """`(batch, rows * coordinates, frames)` -> magnitudes and features.
+    def encode(self, motion: Tensor, lengths: Tensor | None = None) -> LacCodes:
+        """`(batch, rows * coordinates, frames)`, padded after `lengths (batch,)` frames -> magnitudes and features.
 
         The change over time of the static part is dropped: motion + static is not the encoder's feature.
         """
         self._check_network_tensor(motion)
-        features = self.encoder(motion).mT
+        coarse = None if lengths is None else lengths // self.config.frame_stride
+        features = self.encoder(motion, lengths).mT
         basis = self.basis()
         moving, still = basis.split([self.config.num_motion_directions, self.config.num_static_directions], dim=1)
         motion_magnitudes = features @ moving
-        static_magnitudes = features.mean(dim=1) @ still
+        static_magnitudes = mean_within(features.mT, coarse) @ still
         return LacCodes(
             motion_magnitudes,
             static_magnitudes,
@@ -262,13 +264,20 @@ class LacModel(MotionRetargetingModel):
 
     def _magnitudes(self, people: UnpaddedPeople) -> list[Tensor]:
         """`(T', hidden_size)` of each person: motion magnitudes, then the static ones in every frame."""
+        return map_by_length(self._side_by_side, self._padded(people))
 
-        def encoded(motions: Tensor) -> Tensor:
-            codes = self.encode(motions)
-            still = codes.static_magnitudes[:, None].expand(-1, codes.motion_magnitudes.shape[1], -1)
-            return torch.cat([codes.motion_magnitudes, still], dim=-1)
+    def _side_by_side(self, motions: Tensor, lengths: Tensor | None = None) -> Tensor:
+        codes = self.encode(motions, lengths)
+        still = codes.static_magnitudes[:, None].expand(-1, codes.motion_magnitudes.shape[1], -1)
+        return torch.cat([codes.motion_magnitudes, still], dim=-1)
 
-        return map_by_length(encoded, self._padded(people))
+    def encode_padded(self, motions: Tensor, lengths: Tensor) -> Tensor:
+        """All magnitudes of clips that are padded."""
+        return self._side_by_side(motions, lengths).mT
+
+    def decode_padded(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        """Magnitudes -> features -> network tensors."""
+        return self.decoder(self.basis() @ codes, lengths)
 
     def _decoded(
         self, people: UnpaddedPeople, magnitudes: list[Tensor], frames: list[int], num_frames: int

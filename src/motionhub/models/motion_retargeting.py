@@ -17,7 +17,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
-from motionhub.nn.people import frames_of_people
+from motionhub.nn.people import continue_clips, frames_of_people, frames_within
 
 
 Inputs = Mapping[str, Tensor | None]
@@ -122,9 +122,11 @@ class MotionEncoder(nn.Module):
             nn.Conv1d(before, after, kernel_size=8, stride=2) for before, after in itertools.pairwise(widths)
         )
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`lengths (batch,)` of clips that are padded: up to their halves the same as without the padding."""
         for conv in self.convs:
-            features = F.leaky_relu(conv(reflected(features)), SLOPE)
+            features = F.leaky_relu(conv(reflected(features, lengths)), SLOPE)
+            lengths = None if lengths is None else lengths // 2
         return features
 
 
@@ -139,18 +141,37 @@ class MotionDecoder(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, codes: Tensor) -> Tensor:
+    def forward(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`lengths (batch,)` of codes that are padded: the frames made of them are the same as without the padding."""
         features = codes
         for index, conv in enumerate(self.convs):
-            features = conv(reflected(features.repeat_interleave(2, dim=-1)))
+            lengths = None if lengths is None else lengths * 2
+            features = conv(reflected(features.repeat_interleave(2, dim=-1), lengths))
             if index < len(self.convs) - 1:
                 features = F.leaky_relu(self.dropout(features), SLOPE)
         return features
 
 
-def reflected(features: Tensor) -> Tensor:
-    """The border frames mirrored outwards, as PyTorch's `ReflectionPad1d(3)`; needs four frames."""
-    return F.pad(features, (_BORDER, _BORDER), mode="reflect")
+def reflected(features: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """The border frames mirrored outwards, as PyTorch's `ReflectionPad1d(3)`; needs four frames.
+
+    With `lengths (batch,)` the mirror stands at the end of each clip, and what follows it has no meaning.
+    """
+    if lengths is None:
+        return F.pad(features, (_BORDER, _BORDER), mode="reflect")
+    frames = features.shape[-1]
+    places = torch.arange(-_BORDER, frames + _BORDER, device=features.device).abs()
+    last = lengths[:, None] - 1
+    places = torch.where(places > last, 2 * last - places, places).clamp(0, frames - 1)
+    return features.gather(-1, places[:, None].expand(-1, features.shape[1], -1))
+
+
+def mean_within(features: Tensor, lengths: Tensor | None) -> Tensor:
+    """`(batch, channels, frames)` -> `(batch, channels)`: mean over the first `lengths` frames, or over all."""
+    if lengths is None:
+        return features.mean(-1)
+    within = frames_within(lengths, features.shape[-1])[:, None].to(features.dtype)
+    return (features * within).sum(-1) / lengths.clamp(min=1)[:, None].to(features.dtype)
 
 
 def fewest_frames(num_halvings: int) -> int:
@@ -184,8 +205,40 @@ class MotionRetargetingModel(PreTrainedModel):
         Raises:
             ValueError: the shape does not fit the config.
         """
+        if torch.compiler.is_compiling():  # a graph's shapes must not depend on data
+            return self._padded_forward(keypoints, attention_mask)
         own = {"keypoints": keypoints, "attention_mask": attention_mask}
         return self.retarget(own, own)
+
+    def _padded_forward(self, keypoints: Tensor, attention_mask: Tensor | None) -> MotionRetargetingOutput:
+        """`forward` over all person slots, padded alike; absent people are computed and masked."""
+        config, stride = self.config, self.config.frame_stride
+        check_keypoints(keypoints, attention_mask, config)
+        num_frames, frames = frames_of_people(keypoints, attention_mask), keypoints.shape[2]
+        longest = max(-(-frames // stride) * stride, config.min_frames)
+        whole = (-(-num_frames // stride) * stride).clamp(min=config.min_frames).flatten()
+        motions = continue_clips(keypoints, num_frames, longest).flatten(3).flatten(0, 1).transpose(1, 2)
+        codes = self.encode_padded(motions, whole).unflatten(0, num_frames.shape)
+        made = self.decode_padded(codes.flatten(0, 1), whole // stride).unflatten(0, num_frames.shape)
+        kept = frames_within(-(-num_frames // stride), -(-frames // stride)).unsqueeze(-1).to(made.dtype)
+        hidden = codes.transpose(2, 3)[:, :, : kept.shape[2]] * kept
+        seen = frames_within(num_frames, frames).unsqueeze(-1).to(made.dtype)
+        pooled = hidden.sum(2) / kept.sum(2).clamp(min=1)
+        return MotionRetargetingOutput(
+            keypoints=(made.transpose(2, 3)[:, :, :frames] * seen).unflatten(-1, (config.num_joints, -1)),
+            last_hidden_state=hidden.unsqueeze(3),
+            pooler_output=pooled.sum(1) / (num_frames > 0).sum(1, keepdim=True).clamp(min=1),
+        )
+
+    def encode_padded(self, motions: Tensor, lengths: Tensor) -> Tensor:
+        """Network tensors of `lengths (batch,)` frames -> codes `(batch, hidden_size, frames / 8)`."""
+        raise NotImplementedError
+
+    def decode_padded(self, codes: Tensor, lengths: Tensor) -> Tensor:
+        """Codes of `lengths (batch,)` coarse frames -> network tensors."""
+        decoder: Any = self.decoder
+        made: Tensor = decoder(codes, lengths)
+        return made
 
     def retarget(self, source: Inputs, target: Inputs) -> MotionRetargetingOutput:
         """The motion of `source` on the body of `target`."""

@@ -34,8 +34,10 @@ from motionhub.models.motion_retargeting import (
     UnpaddedPeople,
     fewest_frames,
     map_by_length,
+    mean_within,
     reflected,
 )
+from motionhub.nn.people import frames_within
 
 
 # Channels after each layer of the static encoders.
@@ -133,11 +135,18 @@ class StaticEncoder(nn.Module):
         )
         self.compress = None if code_size is None else nn.Conv1d(widths[-1], code_size, kernel_size=1)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`lengths (batch,)` of clips that are padded: the same code as without the padding."""
         for conv in self.convs:
-            features = F.leaky_relu(conv(reflected(features)), SLOPE)
+            features = F.leaky_relu(conv(reflected(features, lengths)), SLOPE)
             features = F.max_pool1d(features, 2) if self.pooling == "max" else F.avg_pool1d(features, 2)
-        pooled = features.amax(-1, keepdim=True) if self.pooling == "max" else features.mean(-1, keepdim=True)
+            lengths = None if lengths is None else lengths // 2
+        if self.pooling == "mean":
+            pooled = mean_within(features, lengths).unsqueeze(-1)
+        else:
+            if lengths is not None:
+                features = features.masked_fill(~frames_within(lengths, features.shape[-1])[:, None], float("-inf"))
+            pooled = features.amax(-1, keepdim=True)
         return pooled if self.compress is None else self.compress(pooled)
 
 
@@ -172,27 +181,33 @@ class RetargetNetModel(MotionRetargetingModel):
 
     # On network tensors
 
-    def encode_motion(self, motion: Tensor) -> Tensor:
-        """`(batch, 30, frames)` -> `(batch, 128, frames / 8)`."""
+    def encode_motion(self, motion: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`(batch, 30, frames)`, padded after `lengths (batch,)` frames -> `(batch, 128, frames / 8)`."""
         self._check_network_tensor(motion)
-        return self.motion_encoder(motion)
+        return self.motion_encoder(motion, lengths)
 
-    def encode_static(self, motion: Tensor, view: Tensor | None = None) -> Tensor:
+    def encode_static(self, motion: Tensor, view: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
         """Body and view as one code `(batch, static_size, 1)`.
 
         Args:
             motion: `(batch, 30, frames)`, whose body (and, where `view` is None, whose view) it is.
             view: for `"full"`, another motion whose view it is.
+            lengths: `(batch,)` frames of motion and view, the rest is padding; None: all.
         """
         still = slice(-VELOCITY_ROWS * self.config.in_channels)
         self._check_network_tensor(motion)
         if self.config.variant != "full":
             if view is not None:
                 raise ValueError(_no_view_code(self.config.variant))
-            return self.static_encoder(motion[:, still])
+            return self.static_encoder(motion[:, still], lengths)
         view = motion if view is None else view
         self._check_network_tensor(view)
-        return torch.cat([self.body_encoder(motion[:, still]), self.view_encoder(view[:, still])], dim=1)
+        body, looks = self.body_encoder(motion[:, still], lengths), self.view_encoder(view[:, still], lengths)
+        return torch.cat([body, looks], dim=1)
+
+    def encode_padded(self, motions: Tensor, lengths: Tensor) -> Tensor:
+        """All codes of clips that are padded."""
+        return _side_by_side(self.encode_motion(motions, lengths), self.encode_static(motions, lengths=lengths))
 
     def decode(self, motion_code: Tensor, static_code: Tensor) -> Tensor:
         """`(batch, 128, frames / 8)` and `(batch, static_size, 1)` -> `(batch, 30, frames)`."""

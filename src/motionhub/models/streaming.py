@@ -59,7 +59,7 @@ class StreamingSegmenter:
         rates = [1]
         for block in model.encoder.blocks:
             rates.append(rates[-1] * block.stride)
-        ahead = sum(rate * _padding(block) for rate, block in zip(rates, model.encoder.blocks, strict=False))
+        ahead = sum(rate * temporal_padding(block) for rate, block in zip(rates, model.encoder.blocks, strict=False))
         self.stride = rates[-1]
         self.delay = ahead + self.stride - 1
         self.receptive_field = 2 * ahead + 1
@@ -83,7 +83,7 @@ class StreamingSegmenter:
                 f"A stream expects (people, frames, {config.num_joints}, {config.in_channels}), got "
                 f"{tuple(keypoints.shape)}. Pass absent people as zeros."
             )
-        features = self._entered(keypoints)
+        features = self.entered(keypoints)
         if self._blocks is None:
             starts = [_StreamingBlock(block, len(features), self.context) for block in self.model.encoder.blocks]
             self._blocks = starts
@@ -109,7 +109,7 @@ class StreamingSegmenter:
         self._begin()
         return rest
 
-    def _entered(self, keypoints: Tensor) -> Tensor:
+    def entered(self, keypoints: Tensor) -> Tensor:
         """Normalised keypoints `(people present, joints, frames, dims)`."""
         encoder, config = self.model.encoder, self.model.config
         slots, _ = fill_slots(keypoints[None].to(encoder.input_norm.weight.dtype), None, config)
@@ -141,10 +141,8 @@ class _StreamingBlock:
     """One block of the encoder with the frames and sums that it needs of the past."""
 
     def __init__(self, block: JointBlock, people: int, context: int) -> None:
-        self.block, self.people, self.padding = block, people, _padding(block)
-        self.attention: _RunningAttention | None = None
-        if isinstance(block.spatial, DependencyAttention):
-            self.attention = _RunningAttention(block.spatial, people, context)
+        self.block, self.people, self.padding = block, people, temporal_padding(block)
+        self.attention = running_attention(block, people, context)
         self._mixed: Tensor | None = None  # inputs of the temporal convolution, from that of its next output on
         self._inputs: Tensor | None = None  # of the block, from the frame of its next output on, for the residual
 
@@ -176,27 +174,37 @@ class _StreamingBlock:
     def _outputs(self) -> Tensor:
         assert self._mixed is not None and self._inputs is not None
         block, stride = self.block, self.block.stride
-        conv = block.temporal.conv
         span = 2 * self.padding + 1
         count = max((self._mixed.shape[2] - span) // stride + 1, 0)
         count = min(count, -(-self._inputs.shape[2] // stride))
         if not count:
-            return self._mixed.new_zeros(self.people, self._mixed.shape[1], 0, conv.out_channels)
-        # Few frames: a matrix product takes less time than a convolution. (people, joints, frames, channels, kernel)
-        used = self._mixed[:, :, : (count - 1) * stride + span].unfold(2, span, stride)[..., :: conv.dilation[1]]
-        out = F.linear(used.flatten(3), conv.weight.flatten(1), conv.bias)
-        own = self._inputs[:, :, : (count - 1) * stride + 1 : stride]
-        if block.residual is not None:
-            own = F.linear(own, block.residual.conv.weight.flatten(1), block.residual.conv.bias)
-        if block.has_residual:
-            out = out + own
+            return self._mixed.new_zeros(self.people, self._mixed.shape[1], 0, block.temporal.conv.out_channels)
+        out = answered(block, self._mixed, self._inputs, count)
         # Contiguous copies, so that the past is freed.
         self._mixed = self._mixed[:, :, count * stride :].clone()
         self._inputs = self._inputs[:, :, count * stride :].clone()
-        return out.relu_()
+        return out
 
 
-class _RunningAttention:
+def answered(block: JointBlock, mixed: Tensor, inputs: Tensor, count: int) -> Tensor:
+    """The first `count` outputs of a fused block: its convolution over `mixed`, and the residual of `inputs`."""
+    conv, stride, span = block.temporal.conv, block.stride, 2 * temporal_padding(block) + 1
+    # Few frames: a matrix product takes less time than a convolution. (people, joints, frames, channels, kernel)
+    used = mixed[:, :, : (count - 1) * stride + span].unfold(2, span, stride)[..., :: conv.dilation[1]]
+    out = F.linear(used.flatten(3), conv.weight.flatten(1), conv.bias)
+    own = inputs[:, :, : (count - 1) * stride + 1 : stride]
+    if block.residual is not None:
+        own = F.linear(own, block.residual.conv.weight.flatten(1), block.residual.conv.bias)
+    return (out + own if block.has_residual else out).relu_()
+
+
+def running_attention(block: JointBlock, people: int, context: int) -> "RunningAttention | None":
+    """Of a block with attention between joints."""
+    unit = block.spatial
+    return RunningAttention(unit, people, context) if isinstance(unit, DependencyAttention) else None
+
+
+class RunningAttention:
     """`DependencyAttention` whose map at each frame is made of the products of the last `context` frames."""
 
     def __init__(self, unit: DependencyAttention, people: int, context: int) -> None:
@@ -217,30 +225,45 @@ class _RunningAttention:
         return torch.cat([self._mixed(part, graph) for part in features.split(self.context, dim=2)], dim=2)
 
     def _mixed(self, features: Tensor, graph: Tensor | None) -> Tensor:
-        unit, frames = self.unit, features.transpose(1, 2)  # (people, frames, joints, channels)
-        dependencies = (unit.dependency if graph is None else unit.dependency + graph) + self._maps(frames)
+        frames = features.transpose(1, 2)
+        return self.mix_by(frames, *self._sums_of(frames), graph).transpose(1, 2)
+
+    def mix_by(self, frames: Tensor, sums: Tensor, counts: Tensor, graph: Tensor | None) -> Tensor:
+        """Frames `(people, frames, joints, channels)`, each mixed by the map of its context.
+
+        Args:
+            sums: `(people, frames, heads, joints, joints)` the products of each frame's context.
+            counts: `(frames,)` how many frames those are.
+        """
+        unit = self.unit
+        if unit.scaled:
+            sums = sums / (unit.key_channels * counts)[None, :, None, None, None]
+        maps = sums.softmax(dim=-2).to(frames.dtype)
+        dependencies = (unit.dependency if graph is None else unit.dependency + graph) + maps
         # (people, frames, heads, joints, channels) -> (people, frames, joints, heads * channels)
         mixed = torch.matmul(dependencies.transpose(3, 4), frames.unsqueeze(2)).transpose(2, 3).flatten(3)
         out = F.linear(mixed, self._values, self._values_bias)
         shortcut = frames if unit.shortcut is None else F.linear(frames, unit.shortcut.weight, unit.shortcut.bias)
-        return out.add_(shortcut).relu_().transpose(1, 2)
+        return out.add_(shortcut).relu_()
 
-    def _maps(self, frames: Tensor) -> Tensor:
-        """Attention `(people, frames, heads, joints, joints)` of at most `context` new frames."""
-        unit, count = self.unit, frames.shape[1]
+    def products(self, frames: Tensor) -> Tensor:
+        """Queries times keys of each frame: `(people, frames, heads, joints, joints)`."""
         projected = F.linear(frames, self._projection, self._projection_bias)
         # (people, frames, joints, 2 * heads * key) -> (people, frames, heads, joints, key) each
-        query, key = projected.unflatten(3, (2, unit.num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
-        products = torch.matmul(query, key.transpose(3, 4))
+        query, key = projected.unflatten(3, (2, self.unit.num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        return torch.matmul(query, key.transpose(3, 4))
+
+    def _sums_of(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Of at most `context` new frames: the products of each one's context summed up, and how many they are."""
+        count, products = frames.shape[1], self.products(frames)
         places = torch.arange(self._seen, self._seen + count) % self.context
         sums = self._sums[:, None] + (products.double() - self._products[:, places].double()).cumsum(1)
         self._sums, self._products[:, places] = sums[:, -1].clone(), products
         counts = torch.arange(self._seen + 1, self._seen + count + 1).clamp(max=self.context)
         self._seen += count
-        if unit.scaled:
-            sums = sums / (unit.key_channels * counts)[None, :, None, None, None]
-        return sums.softmax(dim=-2).to(frames.dtype)
+        return sums, counts
 
 
-def _padding(block: JointBlock) -> int:
+def temporal_padding(block: JointBlock) -> int:
+    """Frames that the convolution of a block sees before and after each."""
     return int(block.temporal.conv.padding[1])

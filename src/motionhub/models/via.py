@@ -166,8 +166,8 @@ class ViaModel(ViaPreTrainedModel):
         """
         check_keypoints(keypoints, attention_mask, self.config.encoder)
         num_frames = frames_of_people(keypoints, attention_mask)
-        whole = self.whole_frames(num_frames)
-        longest = max(int(whole.max()), self.config.min_frames)
+        whole, step = self.whole_frames(num_frames), self.config.frame_stride
+        longest = max(-(-keypoints.shape[2] // step) * step, self.config.min_frames)
         valid = frames_within(whole, longest)
         continued = self.in_order(continue_clips(keypoints, num_frames, longest))
         features = self.encoder(continued, attention_mask=valid).last_hidden_state.mean(3)
@@ -268,6 +268,10 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
         whole = self.via.whole_frames(num_frames).flatten()
         codes = (motion + character.unsqueeze(2)).flatten(0, 1).transpose(1, 2)
         frames = codes.shape[2] * self.config.frame_stride
+        if torch.compiler.is_compiling():  # a graph's shapes must not depend on data
+            made = self.decoder(codes, whole.clamp(min=self.config.min_frames) // self.config.frame_stride).mT
+            made = made * frames_within(num_frames.flatten(), frames).unsqueeze(2).to(made.dtype)
+            return made.unflatten(2, (self.config.num_joints, -1)).unflatten(0, tuple(num_frames.shape))
         made = codes.new_zeros(len(codes), frames, self.config.num_joints * self.config.in_channels)
         for length in sorted(set(whole.tolist()) - {0}):  # by length: borders are reflected where a clip ends
             people = (whole == length).nonzero().squeeze(1)

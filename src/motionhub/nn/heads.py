@@ -108,10 +108,39 @@ class RecurrentHead(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Frames from `lengths (B,)` on, at least 1 each, are padding: neither direction sees them."""
         frames = features.shape[1]
-        packed = nn.utils.rnn.pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
+        if torch.compiler.is_compiling():  # a graph's shapes must not depend on data
+            hidden = over_padded(self.recurrent, features, lengths)
+        else:
+            packed = nn.utils.rnn.pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
         weights = frames_within(lengths.to(features.device), frames).unsqueeze(-1).to(hidden.dtype)
         return (self.classifier(hidden) * weights).sum(1) / weights.sum(1)
+
+
+def over_padded(network: nn.RNNBase, features: Tensor, lengths: Tensor) -> Tensor:
+    """A bidirectional GRU or LSTM over `(B, T, C)` as over packed sequences: up to `lengths (B,)` the same outputs.
+
+    The backward direction reads every sequence from its own end: turned round within its length, and back.
+    """
+    places = torch.arange(features.shape[1], device=features.device)
+    turned = torch.where(places < lengths[:, None], lengths[:, None] - 1 - places, places)[..., None]
+    start = features.new_zeros(1, features.shape[0], network.hidden_size)
+    for layer in range(network.num_layers):
+        directions = []
+        for suffix in ("", "_reverse"):
+            kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            weights = [getattr(network, f"{kind}_l{layer}{suffix}") for kind in kinds]
+            order = turned.expand_as(features)
+            given = features.gather(1, order) if suffix else features
+            # has biases, one layer, no dropout, not training, one direction, batch first
+            how = (True, 1, 0.0, False, False, True)
+            if isinstance(network, nn.LSTM):
+                made = torch.lstm(given, (start, start), weights, *how)[0]
+            else:
+                made = torch.gru(given, start, weights, *how)[0]
+            directions.append(made.gather(1, turned.expand_as(made)) if suffix else made)
+        features = torch.cat(directions, dim=-1)
+    return features
 
 
 def clip_features(frame_features: Tensor, feature_lengths: Tensor) -> Tensor:

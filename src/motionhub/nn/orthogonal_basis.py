@@ -3,6 +3,9 @@
 ViA's motion dictionary, LAC's linear action decomposition and LTN's time directions are this.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -45,10 +48,26 @@ class OrthogonalBasis(nn.Module):
 
     def forward(self) -> Tensor:
         """Q `(num_channels, num_directions)`, orthonormal columns, in the type of the directions."""
+        constant = self._buffers.get("constant")
+        if constant is not None:
+            return constant
         return orthonormal_columns(self.directions, positive_diagonal=self.signs == "positive")
 
     def extra_repr(self) -> str:
         return f"{self.directions.shape[0]}, {self.directions.shape[1]}, signs={self.signs!r}"
+
+
+@contextmanager
+def constant_bases(model: nn.Module) -> Iterator[None]:
+    """Within it every basis of the model has the columns that it has now: graphs of other runtimes have no QR."""
+    bases = [module for module in model.modules() if isinstance(module, OrthogonalBasis)]
+    for basis in bases:
+        basis.register_buffer("constant", basis().detach(), persistent=False)
+    try:
+        yield
+    finally:
+        for basis in bases:
+            del basis.constant
 
 
 def orthonormal_columns(directions: Tensor, *, positive_diagonal: bool = True) -> Tensor:

@@ -167,7 +167,15 @@ def _output(model: torch.nn.Module, name: str, batch: dict[str, torch.Tensor]) -
 
 
 class ClassificationEvaluation:
-    """Scores all clips after an epoch and reports."""
+    """An `evaluation` of classifiers, for `train` with an objective: scores all clips after an epoch and reports.
+
+    Args:
+        class_names: of the model, in order.
+
+    Examples:
+        >>> motionhub.ClassificationEvaluation(["wave", "squat"]).class_names
+        ['wave', 'squat']
+    """
 
     needs_lengths = True
 
