@@ -83,6 +83,15 @@ NAME_LISTS = (
     "landmark_names",
     "keypoints",
 )
+# Beside frames or recordings, about all of them.
+FACTS = ("meta_info", "info", "metadata", "meta", "config", "categories", "licenses", *NAME_LISTS)
+# Keys of frames, and of videos.
+_FRAME_NAME = re.compile(r"(?:frame|image|img|f)?[ _-]?\d+(?:\.\w{1,4})?", re.IGNORECASE)
+_VIDEO_NAME = re.compile(
+    r"(?:video|vid|clip|cam|camera|rec|recording|take|trial|scene|seq|sequence|session)[ _-]?\w{0,12}"
+    r"|.*\.(?:mp4|avi|mov|mkv|webm|m4v)",
+    re.IGNORECASE,
+)
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 _LOOK = 2**20
 
@@ -130,6 +139,51 @@ def load_document(path: Path) -> Any:
     return lines
 
 
+def documents_in(path: Path, content: Any, fits: Callable[[Any], bool] | None = None) -> list[Any]:
+    """The document, or those of several recordings by key (`{"walk.mp4": {...}, "run.mp4": {...}}`), with a note.
+
+    Args:
+        fits: whether a value is a document; None: it has frames of people.
+    """
+    if not isinstance(content, dict) or _is_person(content) or _frames_key(content) or _people_key(content):
+        return [content]
+    numbered, named = (all(map(each.fullmatch, content)) for each in (_FRAME_NAME, _VIDEO_NAME))
+    is_one = fits or (lambda value: _is_document(value, numbered=numbered, named=named))
+    parts = {key: value for key, value in content.items() if is_one(value)}
+    facts = {key: value for key, value in content.items() if key not in parts}
+    if not parts or any(isinstance(value, list | dict) and key not in FACTS for key, value in facts.items()):
+        return [content]
+    if len(parts) > 1:
+        shown = ", ".join(islice(parts, 4)) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
+        note(path, "recordings", f"{len(parts)} by key are clips in this order: {shown}.")
+    return [{**facts, **(part if isinstance(part, dict) else {FRAME_LISTS[0]: part})} for part in parts.values()]
+
+
+def _is_document(value: Any, *, numbered: bool, named: bool) -> bool:
+    """Whether a value is a recording; its key may be that of a frame (`numbered`) or of a video (`named`)."""
+    if isinstance(value, dict):
+        key = _frames_key(value)
+        if key is not None:
+            return key in FRAME_LISTS[:2] or _is_recording(value[key], named)
+        keyed = _without_facts(value)
+        return keyed_by_frame(keyed) and _is_recording([*keyed.values()], named)
+    return isinstance(value, list) and not numbered and _is_recording(value, named)
+
+
+def _is_recording(value: list[Any], named: bool) -> bool:
+    """Whether a list is of frames, or of people in several frames: of one `named` as a video, or several at a time."""
+    kinds = [each for each in value if each]
+    if all(isinstance(each, list) for each in kinds):
+        return bool(kinds) and all(isinstance(one, dict) for each in kinds for one in each[:1])
+    if not all(isinstance(each, dict) for each in kinds):
+        return False
+    if all(_people_key(each) is not None for each in kinds):
+        return True
+    moments = [moment_of(each) for each in kinds if _is_person(each)]
+    several = named or len({*moments}) < len(moments)
+    return several and len(moments) == len(kinds) and (None, None) not in moments
+
+
 def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Frame], Facts]:
     """The frames of a document, in its order, and what it states of them all.
 
@@ -148,8 +202,8 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         elif _keyed_by_person(content):
             note(path, "frames", f"the keys {list(content)[:4]} are read as people, whose entries state their frames.")
             listed = [{"track_id": name, **entry} for name, entries in content.items() for entry in entries]
-        elif keyed_by_frame(content):
-            listed = [with_key(name, frame) for name, frame in content.items()]
+        elif keyed_by_frame(keyed := _without_facts(content)):
+            listed = [with_key(name, frame) for name, frame in keyed.items()]
         else:
             listed = [content]
     elif isinstance(content, list) and _is_one_frame(content, alone):
@@ -271,6 +325,13 @@ def keyed_by_frame(content: dict[str, Any]) -> bool:
     """Whether the keys are frame numbers, time stamps or image names, and the values frames."""
     several = any(content.values()) and all(isinstance(v, list | dict | None) for v in islice(content.values(), 100))
     return several and all(number_in(key, -1) >= 0 for key in islice(content, 100)) and _people_key(content) is None
+
+
+def _without_facts(content: dict[str, Any]) -> dict[str, Any]:
+    """The entries without those that are no frames: words and numbers under keys without a number, and known facts."""
+    facts = (key for key, value in content.items() if not isinstance(value, list | dict | None) or key in FACTS)
+    left_out = {key for key in facts if number_in(key, -1) < 0}
+    return {key: value for key, value in content.items() if key not in left_out}
 
 
 def with_key(name: str, frame: Any) -> Any:

@@ -19,6 +19,7 @@ from motionhub.data.formats.frames import (
     PEOPLE,
     Facts,
     Frame,
+    documents_in,
     facts_of,
     keyed_by_frame,
     load_document,
@@ -52,6 +53,12 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     numbers, if they have any.
     """
     content = load_document(path)
+    by_key = isinstance(content, dict) and not any("andmark" in key for key in content)
+    return [_clip(path, part, options) for part in (documents_in(path, content) if by_key else [content])]
+
+
+def _clip(path: Path, content: Any, options: ReadOptions) -> SkeletonSequence:
+    """The clip of one recording."""
     frames = _frames(content)
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
@@ -80,19 +87,17 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         )
         if keys:
             raise bad_file(path, "frames", f"expected landmarks under {_IMAGE_KEYS[0]!r}, got the keys {keys[:8]}.")
-    return [
-        clip_of(
-            path,
-            people,
-            options,
-            layout,
-            unit=unit,
-            fps=facts.fps or rate,
-            image_size=None if world else facts.image_size,
-            dims=len(scale),
-            up="-y",
-        )
-    ]
+    return clip_of(
+        path,
+        people,
+        options,
+        layout,
+        unit=unit,
+        fps=facts.fps or rate,
+        image_size=None if world else facts.image_size,
+        dims=len(scale),
+        up="-y",
+    )
 
 
 def _only_world(frames: list[dict[str, Any]]) -> bool:

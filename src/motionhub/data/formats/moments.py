@@ -9,10 +9,10 @@ import numpy as np
 
 from motionhub.data.formats.cells import MISSING, Row, numbers, whole_numbers
 from motionhub.data.formats.clock import clock_seconds, place_stamps, seconds_per_stamp
-from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.columns import Columns
 from motionhub.data.formats.detections import frame_positions
 from motionhub.data.formats.files import bad_file, note
+from motionhub.data.formats.folders import number_in, without_hash
 from motionhub.data.formats.format import ReadOptions
 
 
@@ -51,7 +51,7 @@ def _without_number(name: str, endings: tuple[str, ...] = ("",)) -> str:
         return name
     if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
         return name
-    return re.sub(r"\d+(?=\D*$)", "", name)
+    return re.sub(r"\d+(?=\D*$)", "", without_hash(name))
 
 
 def people_of(columns: Columns, rows: list[Row]) -> list[str]:
