@@ -97,6 +97,8 @@ def test_an_annotation_of_an_absent_image_is_an_error(tmp_path):
         ("walk_12.rf.3fa8c9d27", 12),
         (UUIDS[3], -1),
         ("20240102-030405", 30405),
+        ("bed-2024-01-02-000012", 12),
+        ("0a1b2c3d4e5f6a7b8c", -1),
     ],
 )
 def test_the_number_of_an_image_is_not_a_part_of_a_hash(name, number):
@@ -146,6 +148,16 @@ def test_recordings_by_key_are_clips_in_their_order(tmp_path, form):
 def test_the_only_recording_by_key_is_that_recording(tmp_path, form):
     (clip,) = read(write_json(tmp_path / "video.json", {"video1": FORMS[form](1)}), fps=30, layout="coco-17")
     assert_in_order(clip)
+
+
+@pytest.mark.parametrize("key", ["videos", None])
+def test_recordings_in_a_list_are_clips_in_its_order(tmp_path, key):
+    listed = [{"name": name, **FORMS["frames"](people)} for name, people in (("walk", 1), ("run", 2))]
+    content = {key: listed, "fps": 25} if key else listed
+    with pytest.warns(FileNote, match="2 in a list are clips in its order"):
+        first, second = read(write_json(tmp_path / "videos.json", content), layout="coco-17", fps=25)
+    assert_in_order(first)
+    assert_in_order(second, people=2)
 
 
 def test_annotations_and_landmarks_by_key_are_clips(tmp_path):

@@ -120,6 +120,14 @@ def test_names_above_axes_are_a_header_of_two_lines(write):
         same(*read(write(text, "clip.csv"), **TOLD))
 
 
+def test_a_column_that_numbers_rows_is_no_person(write):
+    head, *rows = table().splitlines()
+    numbered = "\n".join(["id," + head, *(f"{100 + number},{row}" for number, row in enumerate(rows))])
+    with pytest.warns(FileNote, match="identifies rows, not people"):
+        same(*read(write(numbered, "clip.csv"), **TOLD))
+    assert 'call the column of people "frame"' in read_error(write(table(head="id"), "clip.csv"), **TOLD)
+
+
 @pytest.mark.parametrize("word", ["NA", ".", "?", "NaT", "undefined", "#DIV/0!", "<NA>"])
 def test_a_word_for_missing_is_missing_in_every_spelling(write, word):
     lines = table().splitlines()
@@ -322,7 +330,7 @@ def test_rows_of_a_trc_in_any_order_are_placed_by_their_frames(write):
 
 def test_a_flat_body_of_a_trc_that_is_too_small_may_be_pixels(write):
     flat = np.concatenate([300 * MARKERS[..., :2], np.zeros((4, 6, 1))], axis=-1)
-    text = trc("abcdef", flat).replace("\tm\t", "\tmm\t")
+    text = trc("abcdef", flat).replace("\tm\n", "\tmm\n")
     with pytest.warns(FileNote, match='unit="pixel" reads 2-D pixels'):
         assert read(write(text, "clip.trc"))[0].num_dims == 3
     assert read(write(text, "clip.trc"), unit="pixel")[0].num_dims == 2

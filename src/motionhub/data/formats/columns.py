@@ -32,6 +32,8 @@ _THING = {
             "people",
             "track",
             "tracker",
+            "tracking",
+            "trackingid",
             "subject",
             "body",
             "individual",

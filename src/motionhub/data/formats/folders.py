@@ -17,8 +17,8 @@ _HASH = r"(?:[_.](?:jpe?g|png|bmp|tiff?|webp))?\.rf\.[0-9a-zA-Z]+"
 _HASHED = re.compile(rf"{_HASH}(?=\.\w+$|$)")
 # Beside the labels of a dataset.
 _NO_FRAMES = ("classes.txt", "labels.txt", "notes.json")
-# Names that are made at random: hexadecimal, with a letter.
-_UUID = re.compile(r"(?=.*[a-f])[0-9a-f-]{16,}", re.IGNORECASE)
+# Names that are made at random: hexadecimal, with a letter after a digit.
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\D*\d+[a-f])[0-9a-f]{16,}", re.IGNORECASE)
 # A recording of a day at 30 frames per second has fewer.
 MAX_FILES = 3_000_000
 # What an image or frame states about its recording: video datasets in COCO's form, PoseTrack.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, NumberedFrames, clip_of
+from motionhub.data.formats.documents import documents_in
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, note, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, is_number
 from motionhub.data.formats.frames import (
@@ -19,7 +20,6 @@ from motionhub.data.formats.frames import (
     PEOPLE,
     Facts,
     Frame,
-    documents_in,
     facts_of,
     keyed_by_frame,
     load_document,

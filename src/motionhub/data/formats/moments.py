@@ -16,6 +16,8 @@ from motionhub.data.formats.folders import number_in, without_hash
 from motionhub.data.formats.format import ReadOptions
 
 
+# More people than in one frame that is all of a file.
+_CROWD = 8
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _TIMECODE = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2})[:;](\d{1,3})")
 _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
@@ -153,6 +155,9 @@ def _without_frames(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray
         positions.append(counts.get(person, 0))
         counts[person] = positions[-1] + 1
     if len(counts) > 1:
+        if len(counts) == len(rows) > _CROWD:
+            reason = f"{len(rows)} rows are each another person and no column says when"
+            raise bad_file(path, "columns", f'{reason}; call the column of people "frame" if it numbers the frames.')
         if len(set(counts.values())) > 1:
             reason = f"{len(counts)} people with {min(counts.values())} to {max(counts.values())} rows"
             raise bad_file(path, "columns", f'{reason} need a column "frame" or "time", which says who is seen when.')
