@@ -5,7 +5,8 @@
 
 Every file holds the same walking person; beside ours is what a plain reader of the container takes for the same file
 (`json`, `numpy`, `pandas`, and `movement` where it is installed), which mostly knows no people, frames or joints. Each
-call runs in a process of its own: seconds and peak memory are without its imports.
+call runs in a process of its own: seconds are of the CPU, also of processes that a reader starts, so that other
+programs do not change them, and without the imports; peak memory is of the whole process.
 """
 
 import argparse
@@ -39,13 +40,12 @@ PLAIN = {
 PANDAS = ("pandas", "import pandas; pandas.read_csv(path, header=[0, 1, 2], index_col=0)")
 MOVEMENT = "from movement.io import load_poses; load_poses.from_dlc_file(path, fps=30)"
 CHILD = """
-import json, resource, sys, time
+import json, os, resource, sys
 path, options = sys.argv[1], json.loads(sys.argv[2])
 {imports}
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-begin = time.perf_counter()
+before = os.times()
 {call}
-seconds = time.perf_counter() - begin
+seconds = sum(os.times()[:4]) - sum(before[:4])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps([seconds, peak / 1024, "torch" in sys.modules]))
 """
@@ -236,7 +236,7 @@ def line(name: str, path: Path, stated: dict[str, Any], options: argparse.Namesp
 
 
 def measured(path: Path, stated: dict[str, Any], imports: str, call: str, repeats: int) -> tuple[float, float, bool]:
-    """Seconds of the fastest call, peak megabytes, and whether torch was imported."""
+    """CPU seconds of the fastest call, peak megabytes, and whether torch was imported."""
     command = [sys.executable, "-c", CHILD.format(imports=imports, call=call), str(path), json.dumps(stated)]
     calls = [
         json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(repeats)

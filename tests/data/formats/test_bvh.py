@@ -278,6 +278,7 @@ Frame Time: 0.0333333
         ("Xposition Yposition Zposition", "xposition yposition zposition"),
         (".", ","),
         ("HIERARCHY", "\n hierarchy"),
+        ("Frame Time: 0.0333333\n", "\nFrame Time: 0.0333333\n\n"),
         ("Leg", "Left Up Leg"),
     ],
 )

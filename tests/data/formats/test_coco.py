@@ -55,6 +55,15 @@ def test_the_files_own_identities_are_kept(write, image, key, ids):
     np.testing.assert_array_equal(clip.joint_mask[:, :, 0], [[True, False] * 2, [False, True] * 2])
 
 
+@pytest.mark.parametrize("image, key", [(int, "track_id"), (name_of, "idx")])
+def test_numbers_that_no_two_frames_share_identify_nobody(write, image, key):
+    entries = [
+        result(image(frame), 10 + frame + 500 * row, **{key: 2 * frame + row}) for frame in range(6) for row in (0, 1)
+    ]
+    with pytest.warns(FileNote, match="identify rows, not people"):
+        assert read(write(entries), fps=30)[0].num_people == 2
+
+
 def test_zero_scores_at_the_origin_are_missing(write):
     entry = result(0, 5)
     entry["keypoints"][6:9] = [0, 0, 0]
@@ -145,7 +154,7 @@ def test_confidences_beyond_0_and_1_are_read_as_0_or_1_and_said(write):
 
 
 def test_a_small_file_of_strangers_cannot_ask_for_gigabytes(write):
-    path = write([result(frame, 1, track_id=frame) for frame in range(1500)])
+    path = write([result(frame, 1, track_id=frame // 2) for frame in range(1500)])
     assert "split the recording" in read_error(path, fps=30)
 
 

@@ -43,7 +43,7 @@ def test_columns_are_understood_by_any_common_name(names, role):
     assert {name: role_of(name) for name in names.split()} == dict.fromkeys(names.split(), role)
 
 
-@pytest.mark.parametrize("person", ["subject", "body_id", "individual", "ID", "track", "player_id"])
+@pytest.mark.parametrize("person", ["subject", "body_id", "individual", "ID", "track", "player_id", "TrackingID"])
 @pytest.mark.parametrize("frame", ["frame_number", "frame_idx", "image_id", "Frame"])
 def test_two_people_at_one_moment_are_two_people(write, person, frame):
     (clip,) = read(write(f"{frame},{person},a_x,a_y\n3,1,1,2\n3,2,5,6\n4,1,1,3\n4,2,5,7\n"), **TOLD)

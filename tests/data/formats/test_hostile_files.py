@@ -94,7 +94,7 @@ def test_numbers_of_frames_far_apart_are_no_recording(tmp_path):
 
 
 def test_thousands_of_people_who_are_seen_once_do_not_fill_the_memory(tmp_path):
-    rows = "".join(f"{n},{n},1,2\n" for n in range(6000))
+    rows = "".join(f"{n},{n // 2},1,2\n" for n in range(8000))
     (tmp_path / "clip.csv").write_text("frame,person,nose_x,nose_y\n" + rows)
     assert "split the recording" in error_of(tmp_path / "clip.csv", fps=30, unit="pixel")
     crowd = {"people": [{"pose_keypoints_2d": [1.0] * 75}] * 300}

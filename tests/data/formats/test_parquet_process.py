@@ -29,8 +29,8 @@ def path(tmp_path):
     [
         ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
         ("import os; os.abort()", "SIGABRT"),
-        ("import parquet_process as p; p._limit(2**40, 1)\nwhile True: pass", "SIGXCPU"),
-        ("import parquet_process as p; p._limit(2**29, 9); b'0' * 2**30", "MemoryError"),
+        ("import decoding_process as p; p._limit(2**40, 1)\nwhile True: pass", "SIGXCPU"),
+        ("import decoding_process as p; p._limit(2**29, 9); b'0' * 2**30", "MemoryError"),
         ("raise RuntimeError('two\\nlines')", "exit status 1"),
         ("import time; time.sleep(60)", "not decoded in"),
     ],

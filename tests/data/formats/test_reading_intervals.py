@@ -187,6 +187,7 @@ def test_babel_has_labels_of_frames_or_of_the_sequence(tmp_path):
     [
         ("start,end,label,subject\n0.5,2,wave,P3\n", (0.5, 2.0, "wave", "P3")),
         ("onset;duration;behaviour\n0,5;1,5;wave\n", (0.5, 2.0, "wave", None)),
+        ("t_start,t_end,activity\n0.5,2,wave\n", (0.5, 2.0, "wave", None)),
         ("start_ms\tend_ms\taction\n500\t2000\twave\n", (0.5, 2.0, "wave", None)),
         ("Begin Time - ss.msec,End Time - ss.msec,Tier,Annotation\n0.5,2,A,wave\n", (0.5, 2.0, "wave", "A")),
     ],

@@ -55,6 +55,7 @@ NAMES = [
         "{joint}_{axis}coord",
         "{joint}_{axis}2d",
         "{joint}.{axis}",
+        "{joint}.{axis}.px",
         "{joint} {axis}",
     ),
 ]
@@ -117,6 +118,35 @@ def test_names_above_axes_are_a_header_of_two_lines(write):
     for above in (["frame", *(cell for joint in COCO for cell in (joint, ""))], ["frame", *np.repeat(COCO, 2)]):
         text = ",".join(above) + "\n" + ",".join(["", *["x", "y"] * 17]) + "\n" + "".join(rows)
         same(*read(write(text, "clip.csv"), **TOLD))
+
+
+def test_a_column_that_numbers_rows_is_no_person(write):
+    head, *rows = table().splitlines()
+    numbered = "\n".join(["id," + head, *(f"{100 + number},{row}" for number, row in enumerate(rows))])
+    with pytest.warns(FileNote, match="identifies rows, not people"):
+        same(*read(write(numbered, "clip.csv"), **TOLD))
+    assert 'call the column of people "frame"' in read_error(write(table(head="id"), "clip.csv"), **TOLD)
+
+
+@pytest.mark.parametrize("word", ["NA", ".", "?", "NaT", "undefined", "#DIV/0!", "<NA>"])
+def test_a_word_for_missing_is_missing_in_every_spelling(write, word):
+    lines = table().splitlines()
+    lines[4] = ",".join(["3", *[word] * 34])
+    (clip,) = read(write("\n".join(lines), "clip.csv"), **TOLD)
+    assert np.flatnonzero(~clip.joint_mask[0].any(axis=-1)).tolist() == [3]
+
+
+def test_quotes_after_a_blank_are_quotes(write):
+    rows = [", ".join(f'"{cell}"' for cell in line.split(",")) for line in table().splitlines()]
+    same(*read(write("\n".join(rows), "clip.csv"), **TOLD))
+
+
+def test_a_person_with_every_joint_at_the_origin_is_missing_whatever_the_score(write):
+    people = [np.insert(PEOPLE[0, row], 2, 0.5, axis=1).ravel().tolist() for row in range(FRAMES)]
+    people[3] = [0, 0, 0.5] * 17
+    entries = [{"image_id": row, "keypoints": keypoints} for row, keypoints in enumerate(people)]
+    (clip,) = read(write(entries, "clip.json"), fps=30)
+    assert np.flatnonzero(~clip.joint_mask[0].any(axis=-1)).tolist() == [3]
 
 
 def test_a_line_of_words_among_numbers_is_an_error_and_no_recording(write):
@@ -286,6 +316,24 @@ def test_every_second_frame_of_a_trc_is_half_its_rate(write):
     with pytest.warns(FileNote, match="numbered in steps of 2, of 60 per second: a clip of 30 fps"):
         (clip,) = read(write(trc("abcdef", MARKERS, step=2), "clip.trc"))
     assert (clip.fps, clip.num_frames) == (30, 4)
+
+
+def test_rows_of_a_trc_in_any_order_are_placed_by_their_frames(write):
+    lines = trc("abcdef", MARKERS).splitlines()
+    with pytest.warns(FileNote, match="the numbers of frames place them"):
+        (clip,) = read(write("\n".join([*lines[:5], *lines[:4:-1]]), "clip.trc"))
+    np.testing.assert_allclose(clip.keypoints[0], MARKERS, rtol=1e-6)
+    again = "\n".join([*lines[:5], lines[5], *lines[5:-1]])
+    with pytest.warns(FileNote, match="each row is read as the next frame"):
+        assert read(write(again, "again.trc"))[0].num_frames == len(MARKERS)
+
+
+def test_a_flat_body_of_a_trc_that_is_too_small_may_be_pixels(write):
+    flat = np.concatenate([300 * MARKERS[..., :2], np.zeros((4, 6, 1))], axis=-1)
+    text = trc("abcdef", flat).replace("\tm\n", "\tmm\n")
+    with pytest.warns(FileNote, match='unit="pixel" reads 2-D pixels'):
+        assert read(write(text, "clip.trc"))[0].num_dims == 3
+    assert read(write(text, "clip.trc"), unit="pixel")[0].num_dims == 2
 
 
 def test_rows_of_a_trc_that_lack_cells_are_noted_or_an_error(write):

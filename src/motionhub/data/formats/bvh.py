@@ -213,9 +213,10 @@ def load(path: Path) -> Motion:
         raise bad_file(path, f"line {len(lines)}", "the file ends without MOTION; it is cut off, or is no BVH.")
     joints = _hierarchy(_Tokens(path, lines[:start]))
     width = sum(len(joint.channels) for joint in joints)
-    frames = int(_fact(path, lines, start + 1, "Frames"))
-    frame_time = _fact(path, lines, start + 2, "Frame Time")
-    rows = [(number, line) for number, line in enumerate(lines[start + 3 :], start + 4) if line.strip()]
+    filled = [(number, line) for number, line in enumerate(lines[start + 1 :], start + 2) if line.strip()]
+    facts, rows = [*filled[:2], *[(len(lines), "")] * 2], filled[2:]
+    frames = int(_fact(path, *facts[0], "Frames"))
+    frame_time = _fact(path, *facts[1], "Frame Time")
     if len(rows) != frames or width == 0:
         reason = f"expected {frames} frames of {width} channels, got {len(rows)} lines"
         raise bad_file(path, f"line {len(lines)}", f"{reason}; the file is cut off or corrupt.")
@@ -239,15 +240,15 @@ def _check_scales(path: Path, joints: list[Joint], values: np.ndarray) -> None:
         note(path, "channels", text)
 
 
-def _fact(path: Path, lines: list[str], row: int, key: str) -> float:
-    text = lines[row].strip() if row < len(lines) else ""
+def _fact(path: Path, number: int, line: str, key: str) -> float:
+    text = line.strip()
     found = _FACTS[key].fullmatch(text)
     try:
         value = float(decimal_points(found[1])) if found else 0.0
     except ValueError:
         value = 0.0
     if not 1e-6 < value < 1e9:
-        raise bad_file(path, f"line {row + 1}", f"expected '{key}:' and a positive number, got {text[:40]!r}.")
+        raise bad_file(path, f"line {number}", f"expected '{key}:' and a positive number, got {text[:40]!r}.")
     return value
 
 

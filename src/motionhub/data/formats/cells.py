@@ -14,6 +14,7 @@ from motionhub.data.formats.files import bad_file, read_text
 MISSING = {
     *("", "na", "n/a", "#n/a", "<na>", "n.a.", "nan", "-nan", "none", "null", "nil", "-", "--", "missing"),
     *("#value!", "#ref!", "#div/0!", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    *(".", "?", "nat", "undefined", "n.d.", "nd"),
 }
 _SEPARATORS = ",;\t|"
 
@@ -33,7 +34,7 @@ def separator_of(line: str) -> str:
 
 def rows_of_cells(path: Path, lines: Sequence[str], separator: str, first: int = 1) -> Iterator[list[str]]:
     """The cells of each line, quotes resolved; `first`: the number of the first line, for errors."""
-    rows = csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ")
+    rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     while True:
         try:
             yield [cell.strip() for cell in next(rows)]

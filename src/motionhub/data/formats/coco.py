@@ -21,9 +21,10 @@ from motionhub.data.formats.detections import (
     scored_detection,
     scored_detections,
 )
+from motionhub.data.formats.documents import documents_in
 from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
 from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
-from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
+from motionhub.data.formats.format import Format, ReadOptions, is_number, layout_of_names
 from motionhub.data.formats.frames import facts_of, stamp_key
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
@@ -43,8 +44,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """
     content = load_json(path)
     if isinstance(content, dict):
-        return _annotations(path, content, options)
-    return clips_of_results(path, content, options, _image_number, _track, RESULT_LAYOUTS)
+        parts = documents_in(path, content, lambda value: isinstance(value, dict) and "annotations" in value)
+        return [clip for part in parts for clip in _annotations(path, part, options)]
+    return clips_of_results(path, content, options, _result_number, _track, RESULT_LAYOUTS)
 
 
 def clips_of_results(
@@ -121,7 +123,7 @@ def _track(entry: dict[str, Any]) -> Any:
 
 def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> list[SkeletonSequence]:
     listed, annotated = (list_of(path, key, content.get(key), dict) for key in ("images", "annotations"))
-    images = {_image_number(path, f"images[{row}]", image, "id"): image for row, image in enumerate(listed)}
+    images = {_image_id(path, f"images[{row}]", image, "id"): image for row, image in enumerate(listed)}
     entries = {f"annotations[{row}]": entry for row, entry in enumerate(annotated) if "keypoints" in entry}
     if not images or not entries:
         raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
@@ -130,9 +132,9 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> l
         raise bad_file(path, "images", f"{len(listed)} images have only {len(images)} different ids.")
     people = _flagged(_people(path, entries, _track))
     layout, people = _in_layout(path, _names(path, content, list(entries.values()), options), people, options)
-    of_image: dict[int, list[Detection]] = {image: [] for image in images}
+    of_image: dict[int | str, list[Detection]] = {image: [] for image in images}
     for (place, entry), person in zip(entries.items(), people, strict=True):
-        image = _image_number(path, place, entry)
+        image = _image_id(path, place, entry)
         if image not in of_image:
             raise bad_file(path, place, f"there is no image with the id {image}.")
         of_image[image].append(person)
@@ -169,14 +171,20 @@ def _note_classes(path: Path, entries: Iterable[dict[str, Any]]) -> None:
         note(path, key, "is not read; image_id says which frame, and fps= its rate.")
 
 
-def _frames(path: Path, images: dict[int, dict[str, Any]], of_image: dict[int, list[Detection]]) -> Frames:
+def _frames(path: Path, images: dict[int | str, dict[str, Any]], of_image: dict[int | str, list[Detection]]) -> Frames:
     """The people of each frame of one recording."""
     numbers = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
-    if len(set(numbers.values())) < len(numbers):
-        note(path, "images", "several images have the same frame number, so their ids place them.")
-        numbers = {image_id: image_id for image_id in images}
-    pairs = [(numbers[image_id], person) for image_id in images for person in of_image[image_id]]
-    return frames_of(path, list(numbers.values()), [number for number, _ in pairs], [person for _, person in pairs])
+    several = len({*numbers.values()}) < len(numbers)
+    if several or None in numbers.values():
+        reason = "some images have no number"
+        if None not in numbers.values():
+            reason = "several images have the same frame number"
+        whole = all(type(image_id) is int for image_id in images)
+        note(path, "images", f"{reason}, so their {'ids place' if whole else 'order places'} them.")
+        numbers = {image_id: image_id if whole else row for row, image_id in enumerate(images)}  # type: ignore[misc]
+    placed: dict[int | str, int] = numbers  # type: ignore[assignment]
+    pairs = [(placed[image_id], person) for image_id in images for person in of_image[image_id]]
+    return frames_of(path, [*placed.values()], [number for number, _ in pairs], [person for _, person in pairs])
 
 
 def _flagged(people: list[Detection]) -> list[Detection]:
@@ -233,15 +241,30 @@ def _names(
     return chosen[0] if chosen else None
 
 
-def _frame_number(image: dict[str, Any], image_id: int) -> int:
+def _frame_number(image: dict[str, Any], image_id: int | str) -> int | None:
+    """What the image states, else the number in its name, else in its id; None for names without a number."""
     frame = image.get("frame_id")
-    return frame if type(frame) is int and abs(frame) < 1e15 else number_in(image.get("file_name"), image_id)
+    if type(frame) is int and abs(frame) < 1e15:
+        return frame
+    number = number_in(image.get("file_name"), image_id if isinstance(image_id, int) else number_in(image_id, -1))
+    return None if number < 0 else number
 
 
-def _image_number(path: Path, place: str, entry: dict[str, Any], key: str = "image_id") -> int:
-    number = entry.get(key)
-    if type(number) is not int or not 0 <= number < 2**53:
-        raise bad_file(path, f"{place}.{key}", f"expected a whole number, got {str(number)[:40]!r}.")
+def _image_id(path: Path, place: str, entry: dict[str, Any], key: str = "image_id") -> int | str:
+    """A whole number, or a text that is not one."""
+    value = entry.get(key)
+    if isinstance(value, str) and value:
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else value
+    if is_number(value) and 0 <= value < 2**53 and value == int(value):
+        return int(value)
+    raise bad_file(path, f"{place}.{key}", f"expected a whole number or a name, got {str(value)[:40]!r}.")
+
+
+def _result_number(path: Path, place: str, entry: dict[str, Any]) -> int:
+    image = _image_id(path, place, entry)
+    number = image if isinstance(image, int) else number_in(image, -1)
+    if number < 0:
+        raise bad_file(path, f"{place}.image_id", f"expected a number, or a name with one, got {str(image)[:40]!r}.")
     return number
 
 

@@ -32,6 +32,8 @@ _THING = {
             "people",
             "track",
             "tracker",
+            "tracking",
+            "trackingid",
             "subject",
             "body",
             "individual",
@@ -83,7 +85,7 @@ _AFTER_AXIS = re.compile(r"(.*[_. ][xyz])[_ ]?(?:pos|position|coord|coordinate|2
 _AGAIN = re.compile(r"(.+)[_.](\d{1,3})")
 _NUMBERED = re.compile(r"([xyzvcps])_?(\d{1,4})", re.IGNORECASE)
 _CAMEL = re.compile(r"(.*[a-z0-9])([XYZ])")
-_UNIT = re.compile(rf"(.+?)(?:[_ ]({'|'.join(UNITS)})|[ _]*[(\[] *({'|'.join(UNITS)}) *[)\]])", re.IGNORECASE)
+_UNIT = re.compile(rf"(.+?)(?:[_ .]({'|'.join(UNITS)})|[ _]*[(\[] *({'|'.join(UNITS)}) *[)\]])", re.IGNORECASE)
 _JOINT_NUMBER = re.compile(r"(?:joint|keypoint|landmark|marker|kpt?|point|pt|lm|j|p)?[_ .-]?(\d{1,4})", re.IGNORECASE)
 OF_PERSON = re.compile(
     r"(?:person|people|subject|body|player|individual|skeleton|track|human)[_ ]?(\d{1,6})[_. :](.+)", re.IGNORECASE

@@ -1,4 +1,4 @@
-"""Runs a script that decodes a file in a process of its own, as C libraries crash on some damaged files."""
+"""Decodes a file in a process of its own (`decoding_process.py`), as C libraries crash on some damaged files."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import Any
 
+from motionhub.data.formats import decoding_process
 from motionhub.data.formats.files import bad_file
 
 
@@ -24,18 +25,21 @@ _ENVIRONMENT = {
 }
 
 
-def decoded(path: Path, script: str, request: dict[str, Any], *, kind: str, library: str) -> bytes:
-    """The output of `python SCRIPT REQUEST < FILE`. Raises ValueError when it fails or cannot be started.
+def decoded(path: Path, decoder: str, request: dict[str, Any], *, kind: str, library: str) -> tuple[Any, memoryview]:
+    """What `decode` of the Python file `decoder` returns of a file, and the numbers that follow it.
+
+    Raises ValueError when it refuses the file, fails, or cannot be started.
 
     Args:
-        request: with the limits `memory` in bytes and `seconds` of CPU time, which the script sets.
+        request: with the limits `memory` in bytes and `seconds` of CPU time of the process.
         kind: of file, for errors.
         library: which decodes it, for errors.
     """
     wait = _WAITING * request["seconds"]
-    request = {"import_path": [folder for folder in sys.path if os.path.isabs(folder)], **request}
+    folders = [folder for folder in sys.path if os.path.isabs(folder)]
+    request = {"import_path": folders, "decoder": decoder, "kind": kind, **request}
     # Isolated from code in the working folder and environment variables.
-    command = [os.fsdecode(get_executable() or "python"), "-I", "-S", script, json.dumps(request)]
+    command = [os.fsdecode(get_executable() or "python"), "-I", "-S", decoding_process.__file__, json.dumps(request)]
     try:
         with path.open("rb") as file:
             done = subprocess.run(
@@ -53,7 +57,11 @@ def decoded(path: Path, script: str, request: dict[str, Any], *, kind: str, libr
         raise bad_file(path, kind, f"the decoding process cannot be started ({error}).") from None
     if done.returncode:
         raise bad_file(path, kind, f"{_death(done, library)}; the file is damaged, write or download it again.")
-    return done.stdout
+    end = done.stdout.find(b"\n") + 1
+    header = json.loads(done.stdout[:end])
+    if "refused" in header:
+        raise bad_file(path, *header["refused"])
+    return header["content"], memoryview(done.stdout)[end:]
 
 
 def _death(done: subprocess.CompletedProcess[bytes], library: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.formats.cells import numbers, rows_of_cells, separator_of, text_lines
-from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.files import bad_file, note
+from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions, checked_joints, checked_size, layout_of_names
 from motionhub.data.formats.moments import placed_frames
 from motionhub.skeletons.sequence import SkeletonSequence

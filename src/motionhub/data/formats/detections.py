@@ -139,6 +139,11 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
             text = f"several people have the person number {max(row, key=row.count)}; numbers that repeat identify"
             note(path, f"frame {time}", f"{text} no person, so people are followed by their keypoints.")
             return None
+    stated, most = [track for row in tracks for track in row], max(map(len, tracks))
+    if len(stated) > 2 * most and len({*stated}) == len(stated):
+        text = "no person number occurs in two frames, so the numbers identify rows, not people"
+        note(path, "people", f"{text}; people are followed by their keypoints.")
+        return None
     return [np.array(row, dtype=np.int64) for row in tracks]
 
 

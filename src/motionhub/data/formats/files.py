@@ -221,11 +221,14 @@ def numbers_of(path: Path, number: int, line: str, width: int) -> list[float]:
 
 
 def nan_at_origin(points: np.ndarray, scores: np.ndarray | None = None) -> np.ndarray:
-    """`(..., dims)` with NaN for joints at exactly the origin; with scores, only for those without a positive one.
+    """`(..., joints, dims)` with NaN for joints at exactly the origin; with scores, for those without a positive one.
 
-    In images (-1, -1) is missing too, whatever the score.
+    A person with all joints there is missing whatever the scores; so is (-1, -1) in images.
     """
-    missing = (points == 0).all(axis=-1) & (True if scores is None else ~(scores > 0))
+    at_origin = (points == 0).all(axis=-1)
+    missing = at_origin & (True if scores is None else ~(scores > 0))
+    if points.ndim > 1 and points.shape[-2] > 1:
+        missing |= at_origin.all(axis=-1, keepdims=True)
     if points.shape[-1] == 2:
         missing |= (points == -1).all(axis=-1)
     return np.where(missing[..., None], np.nan, points)

@@ -8,10 +8,17 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
-from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.files import bad_file, note
 
 
 _LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
+# Roboflow appends a hash to the name of an image: frame_0012_jpg.rf.3fa8c9d2e.jpg.
+_HASH = r"(?:[_.](?:jpe?g|png|bmp|tiff?|webp))?\.rf\.[0-9a-zA-Z]+"
+_HASHED = re.compile(rf"{_HASH}(?=\.\w+$|$)")
+# Beside the labels of a dataset.
+_NO_FRAMES = ("classes.txt", "labels.txt", "notes.json")
+# Names that are made at random: hexadecimal, with a letter after a digit.
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\D*\d+[a-f])[0-9a-f]{16,}", re.IGNORECASE)
 # A recording of a day at 30 frames per second has fewer.
 MAX_FILES = 3_000_000
 # What an image or frame states about its recording: video datasets in COCO's form, PoseTrack.
@@ -19,32 +26,50 @@ VIDEOS = ("video_id", "vid_id", "video", "video_name")
 
 
 def number_in(name: Any, default: int) -> int:
-    """The last number in a file name: 12 in "cam1_000012.jpg"."""
-    found = _LAST_NUMBER.search(Path(name).stem) if isinstance(name, str) else None
+    """The last number in a file name: 12 in "cam1_000012.jpg" and "frame_12_jpg.rf.3fa8c9d2e.jpg"; a UUID has none."""
+    stem = Path(without_hash(name)).stem if isinstance(name, str) else ""
+    found = None if _UUID.fullmatch(stem) else _LAST_NUMBER.search(stem)
     return default if found is None else int(found[1])
+
+
+def without_hash(name: str) -> str:
+    """The name of an image without the hash that Roboflow appends."""
+    return _HASHED.sub("", name) if ".rf." in name else name
 
 
 def recordings(folder: Path, suffix: str = ".json") -> dict[str, dict[int, Path]]:
     """Name of the recording -> frame number -> file, for files called NAME_000012.json or NAME_000012_keypoints.json.
 
-    Raises ValueError for two files with the same frame number.
+    Files of that suffix without a number are left out, with a note. Raises ValueError for two files with one number.
     """
-    pattern = _numbered(suffix)
+    found, others = _recordings(folder, suffix)
+    if others and found:
+        shown = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
+        note(folder, "files", f"names without the number of a frame are left out: {shown}.")
+    return found
+
+
+def _recordings(folder: Path, suffix: str) -> tuple[dict[str, dict[int, Path]], list[str]]:
+    """The files of `recordings`, and the names of the others."""
+    pattern, others = _numbered(suffix), []
     found: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in islice(sorted(folder.iterdir()), MAX_FILES):
+        if not file.name.lower().endswith(suffix) or not file.is_file():
+            continue
         named = pattern.fullmatch(file.name)
-        if named is None or not file.is_file():
+        if named is None:
+            others += [file.name] * (file.name not in _NO_FRAMES)
             continue
         files = found[named[1]]
         if int(named[2]) in files:
             raise bad_file(folder, file.name, f"has the same frame number as {files[int(named[2])].name}.")
         files[int(named[2])] = file
-    return dict(found)
+    return dict(found), others
 
 
 def _numbered(suffix: str) -> re.Pattern[str]:
     # OpenPose writes 0012_keypoints.json, OpenPifPaf 0012.jpg.predictions.json
-    named = r"(?:_keypoints|_predictions|(?:\.(?:jpe?g|png|bmp|tiff?))?\.predictions)?"
+    named = rf"(?:{_HASH}|_keypoints|_predictions|(?:\.(?:jpe?g|png|bmp|tiff?))?\.predictions)?"
     return re.compile(rf"(.*?)[_-]?(\d{{1,15}}){named}{re.escape(suffix)}", re.IGNORECASE)
 
 
@@ -60,7 +85,7 @@ def first_files(folder: Path, suffix: str = ".json", most: int = 64) -> list[Pat
 def beside(file: Path, suffix: str = ".json") -> int:
     """How many other frames of the recording of a file lie in its folder."""
     try:
-        for files in recordings(file.parent, suffix).values():
+        for files in _recordings(file.parent, suffix)[0].values():
             if any(other.name == file.name for other in files.values()):
                 return len(files) - 1
     except (OSError, ValueError):
@@ -83,7 +108,7 @@ def recording_keys(images: list[tuple[str, str]]) -> list[str]:
     stated = [video for video, _ in images]
     if any(stated):
         return stated
-    names = [name.replace("\\", "/") for _, name in images]
+    names = [without_hash(name.replace("\\", "/")) for _, name in images]
     folders = [name.rpartition("/")[0] for name in names]
     if len({*folders}) > 1:
         return folders

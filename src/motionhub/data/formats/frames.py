@@ -83,6 +83,8 @@ NAME_LISTS = (
     "landmark_names",
     "keypoints",
 )
+# Beside frames or recordings, about all of them.
+FACTS = ("meta_info", "info", "metadata", "meta", "config", "categories", "licenses", *NAME_LISTS)
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 _LOOK = 2**20
 
@@ -142,14 +144,14 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         _note_strides(path, content)
     listed = content
     if isinstance(content, dict):
-        key = _frames_key(content)
+        key = frames_key(content)
         if key is not None:
             listed = content[key]
         elif _keyed_by_person(content):
             note(path, "frames", f"the keys {list(content)[:4]} are read as people, whose entries state their frames.")
             listed = [{"track_id": name, **entry} for name, entries in content.items() for entry in entries]
-        elif keyed_by_frame(content):
-            listed = [with_key(name, frame) for name, frame in content.items()]
+        elif keyed_by_frame(keyed := without_facts(content)):
+            listed = [with_key(name, frame) for name, frame in keyed.items()]
         else:
             listed = [content]
     elif isinstance(content, list) and _is_one_frame(content, alone):
@@ -187,7 +189,7 @@ def _keyed_by_person(content: dict[str, Any]) -> bool:
     if not lists or len(lists) < len(content) or not all(lists):
         return False
     for entries in lists:
-        if not all(map(_is_person, entries)):
+        if not all(map(is_person, entries)):
             return False
         moments = {moment_of(entry) for entry in entries}
         if len(moments) < len(entries) or (None, None) in moments or len(entries) < 2:
@@ -226,10 +228,10 @@ def _parsed(path: Path, value: Any) -> Any:
         raise bad_file(path, "text in the JSON", f"not valid JSON ({error}).") from None
 
 
-def _frames_key(content: dict[str, Any]) -> str | None:
+def frames_key(content: dict[str, Any]) -> str | None:
     """The key of the list of frames."""
     for key in FRAME_LISTS:
-        if isinstance(content.get(key), list) and not (key in PEOPLE and all(map(_is_person, content[key]))):
+        if isinstance(content.get(key), list) and not (key in PEOPLE and all(map(is_person, content[key]))):
             return key
     lists = (key for key in PEOPLE if isinstance(content.get(key), list) and len(content[key]) > 1)
     return next((key for key in lists if all(isinstance(frame, list) for frame in content[key])), None)
@@ -251,18 +253,20 @@ def has_arrays(item: Any) -> bool:
 
 def _is_one_frame(content: list[Any], alone: bool) -> bool:
     """Whether a list is the people of one frame: none of them states a frame or time."""
-    people = all(map(_is_person, content)) and (alone or not any(map(has_arrays, content)))
+    people = all(map(is_person, content)) and (alone or not any(map(has_arrays, content)))
     stated = [
         item for item in content if isinstance(item, dict) and any(k in item for k in (*NUMBERS, *STAMPS, *IMAGES))
     ]
     return people and (alone or not stated) and (bool(content) or alone)
 
 
-def _is_person(item: Any) -> bool:
-    return isinstance(item, dict) and any(key in item for key in (*POINTS, *POINTS_3D)) and not _people_key(item)
+def is_person(item: Any) -> bool:
+    """Whether an object has keypoints, and no people in it."""
+    return isinstance(item, dict) and any(key in item for key in (*POINTS, *POINTS_3D)) and not people_key(item)
 
 
-def _people_key(frame: dict[str, Any]) -> str | None:
+def people_key(frame: dict[str, Any]) -> str | None:
+    """The key of the people of a frame."""
     listed = (key for key in PEOPLE if isinstance(frame.get(key), list))
     return next((key for key in listed if all(isinstance(one, dict) for one in frame[key])), None)
 
@@ -270,7 +274,14 @@ def _people_key(frame: dict[str, Any]) -> str | None:
 def keyed_by_frame(content: dict[str, Any]) -> bool:
     """Whether the keys are frame numbers, time stamps or image names, and the values frames."""
     several = any(content.values()) and all(isinstance(v, list | dict | None) for v in islice(content.values(), 100))
-    return several and all(number_in(key, -1) >= 0 for key in islice(content, 100)) and _people_key(content) is None
+    return several and all(number_in(key, -1) >= 0 for key in islice(content, 100)) and people_key(content) is None
+
+
+def without_facts(content: dict[str, Any]) -> dict[str, Any]:
+    """The entries without those that are no frames: words and numbers under keys without a number, and known facts."""
+    facts = (key for key, value in content.items() if not isinstance(value, list | dict | None) or key in FACTS)
+    left_out = {key for key in facts if number_in(key, -1) < 0}
+    return {key: value for key, value in content.items() if key not in left_out}
 
 
 def with_key(name: str, frame: Any) -> Any:
@@ -327,10 +338,10 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         return Frame(place, frame)
     if not isinstance(frame, dict):
         raise bad_file(path, place, f"expected a list of people or an object, got {type(frame).__name__}.")
-    if isinstance(frame.get("pose"), dict) and not _is_person(frame):  # ml5.js
+    if isinstance(frame.get("pose"), dict) and not is_person(frame):  # ml5.js
         frame = {**frame, **frame["pose"]}
-    key = _people_key(frame)
-    people = [frame] if key is None and _is_person(frame) else frame.get(key, []) if key is not None else None
+    key = people_key(frame)
+    people = [frame] if key is None and is_person(frame) else frame.get(key, []) if key is not None else None
     if people is None and isinstance(frame.get("instances"), dict):  # detectron2
         people = [frame["instances"]]
     if people is None and isinstance(nested := frame.get("predictions"), list) and len(nested) == 1:  # MMPose
@@ -381,7 +392,7 @@ def _stamp_of_text(text: str) -> float | None:
 
 def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:
     """Entries that are people, not frames, joined to frames by their number or time stamp."""
-    if not listed or not all(map(_is_person, listed)) or any(map(has_arrays, listed)):
+    if not listed or not all(map(is_person, listed)) or any(map(has_arrays, listed)):
         return frames
     joined: dict[Any, Frame] = {}
     for position, frame in enumerate(frames):

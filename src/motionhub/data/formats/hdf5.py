@@ -77,18 +77,15 @@ def _objects(path: Path) -> dict[str, Any]:
         "wanted": _SLEAP,
         "endings": ["/table", "_values", "/axis1", *(f"{kind}{n}" for n in range(4) for kind in _FIXED)],
     }
-    answer = decoded(path, hdf5_process.__file__, request, kind="HDF5", library="h5py")
-    end = answer.find(b"\n") + 1
-    header, start = json.loads(answer[:end]), end
-    if "refused" in header:
-        raise bad_file(path, *header["refused"])
-    for facts in header["objects"].values():
+    objects, numbers = decoded(path, hdf5_process.__file__, request, kind="HDF5", library="h5py")
+    start = 0
+    for facts in objects.values():
         for field, column in facts.get("columns", {}).items():
             dtype, count = np.dtype(column["dtype"]), int(np.prod(column["shape"]))
-            array = np.frombuffer(answer, dtype, count, start)
+            array = np.frombuffer(numbers, dtype, count, start)
             start += array.nbytes
             facts["columns"][field] = array.reshape(column["shape"])
-    return header["objects"]
+    return objects
 
 
 _FIXED = ("axis1_level", "axis1_label", "block0_items_level", "block0_items_label")

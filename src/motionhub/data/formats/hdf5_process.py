@@ -1,14 +1,10 @@
-"""A process that decodes an HDF5 file, because its library crashes on some damaged ones.
+"""Decodes an HDF5 file in the process of `decoding_process.py`, because its library crashes on some damaged ones.
 
-Nothing of motionhub is imported, for speed. Standard input is the file; the output is a line of JSON, which describes
-groups and datasets, then the numbers of those that were read. Links to other places, virtual and external datasets
-and filters that are plugins are refused before anything is read.
+Links to other places, virtual and external datasets and filters that are plugins are refused before anything is read.
 """
 
-import json
 import math
 import sys
-from contextlib import suppress
 from typing import Any
 
 
@@ -22,35 +18,7 @@ class Refused(Exception):
     """A place in the file and a reason."""
 
 
-def main() -> None:
-    """Read what the request in argv names, within its limits of memory and time."""
-    request = json.loads(sys.argv[1])
-    _limit(request["memory"], request["seconds"])
-    sys.path.extend(folder for folder in request["import_path"] if folder not in sys.path)
-    arrays: list[Any] = []
-    try:
-        header: dict[str, Any] = {"objects": _objects(request, arrays)}
-    except Refused as error:
-        header, arrays = {"refused": error.args}, []
-    except Exception as error:  # of many types, for damaged files
-        header, arrays = {"refused": ("HDF5", f"cannot be read ({error}).")}, []
-    sys.stdout.buffer.write(json.dumps(header).encode() + b"\n")
-    for array in arrays:
-        sys.stdout.buffer.write(array.tobytes())
-
-
-def _limit(memory: int, seconds: int) -> None:
-    """Limits bytes and CPU seconds, and disables core dumps, where the system can; the caller has a timeout."""
-    with suppress(ImportError, ValueError, OSError):  # on Windows and macOS
-        import resource
-
-        for which, limit in (("RLIMIT_CORE", 0), ("RLIMIT_CPU", seconds), ("RLIMIT_AS", memory)):
-            hard = resource.getrlimit(getattr(resource, which))[1]
-            most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(getattr(resource, which), (most, hard))
-
-
-def _objects(request: dict[str, Any], arrays: list[Any]) -> dict[str, Any]:
+def decode(request: dict[str, Any], arrays: list[Any]) -> dict[str, Any]:
     """Path in the file -> shape, attributes, and texts or a place among `arrays`."""
     import h5py
 
@@ -138,7 +106,3 @@ def _read(file: Any, name: str, facts: dict[str, Any], request: dict[str, Any], 
             column = np.ascontiguousarray(column)
             facts["columns"][field] = {"dtype": column.dtype.str, "shape": column.shape}
             arrays.append(column)
-
-
-if __name__ == "__main__":
-    main()

@@ -18,12 +18,12 @@ Row = dict[str, Any]
 # Names of columns, in lower case, letters and digits only.
 _START = (
     *("starts", "start", "starttime", "begin", "begintime", "begins", "onset", "from", "startsec", "startseconds"),
-    *("begintimessmsec", "begintimehhmmssms"),
+    *("begintimessmsec", "begintimehhmmssms", "tstart", "timestart", "starttimesec"),
 )
 _START_MS = ("startms", "startmsec", "onsetms", "beginms", "begintimemsec")
 _END = (
     *("ends", "end", "endtime", "stop", "stops", "stoptime", "offset", "to", "endsec", "endseconds"),
-    *("endtimessmsec", "endtimehhmmssms"),
+    *("endtimessmsec", "endtimehhmmssms", "tend", "timeend", "tstop", "endtimesec"),
 )
 _END_MS = ("endms", "endmsec", "stopms", "offsetms", "endtimemsec")
 _LENGTH = ("durations", "duration", "durationsec", "durationseconds", "length", "durationssmsec")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, NumberedFrames, clip_of
+from motionhub.data.formats.documents import documents_in
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, note, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, is_number
 from motionhub.data.formats.frames import (
@@ -52,6 +53,12 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     numbers, if they have any.
     """
     content = load_document(path)
+    by_key = isinstance(content, dict) and not any("andmark" in key for key in content)
+    return [_clip(path, part, options) for part in (documents_in(path, content) if by_key else [content])]
+
+
+def _clip(path: Path, content: Any, options: ReadOptions) -> SkeletonSequence:
+    """The clip of one recording."""
     frames = _frames(content)
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
@@ -80,19 +87,17 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         )
         if keys:
             raise bad_file(path, "frames", f"expected landmarks under {_IMAGE_KEYS[0]!r}, got the keys {keys[:8]}.")
-    return [
-        clip_of(
-            path,
-            people,
-            options,
-            layout,
-            unit=unit,
-            fps=facts.fps or rate,
-            image_size=None if world else facts.image_size,
-            dims=len(scale),
-            up="-y",
-        )
-    ]
+    return clip_of(
+        path,
+        people,
+        options,
+        layout,
+        unit=unit,
+        fps=facts.fps or rate,
+        image_size=None if world else facts.image_size,
+        dims=len(scale),
+        up="-y",
+    )
 
 
 def _only_world(frames: list[dict[str, Any]]) -> bool:

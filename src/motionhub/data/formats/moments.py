@@ -9,13 +9,15 @@ import numpy as np
 
 from motionhub.data.formats.cells import MISSING, Row, numbers, whole_numbers
 from motionhub.data.formats.clock import clock_seconds, place_stamps, seconds_per_stamp
-from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.columns import Columns
 from motionhub.data.formats.detections import frame_positions
 from motionhub.data.formats.files import bad_file, note
+from motionhub.data.formats.folders import number_in, without_hash
 from motionhub.data.formats.format import ReadOptions
 
 
+# More people than in one frame that is all of a file.
+_CROWD = 8
 _IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _TIMECODE = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2})[:;](\d{1,3})")
 _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
@@ -51,7 +53,7 @@ def _without_number(name: str, endings: tuple[str, ...] = ("",)) -> str:
         return name
     if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
         return name
-    return re.sub(r"\d+(?=\D*$)", "", name)
+    return re.sub(r"\d+(?=\D*$)", "", without_hash(name))
 
 
 def people_of(columns: Columns, rows: list[Row]) -> list[str]:
@@ -153,6 +155,9 @@ def _without_frames(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray
         positions.append(counts.get(person, 0))
         counts[person] = positions[-1] + 1
     if len(counts) > 1:
+        if len(counts) == len(rows) > _CROWD:
+            reason = f"{len(rows)} rows are each another person and no column says when"
+            raise bad_file(path, "columns", f'{reason}; call the column of people "frame" if it numbers the frames.')
         if len(set(counts.values())) > 1:
             reason = f"{len(counts)} people with {min(counts.values())} to {max(counts.values())} rows"
             raise bad_file(path, "columns", f'{reason} need a column "frame" or "time", which says who is seen when.')

@@ -4,7 +4,6 @@ A separate process (`parquet_process.py`) decodes a file, as pyarrow crashes on 
 """
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,22 +53,18 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
 
 def _rows(path: Path, size: int) -> list[dict[str, Any]]:
-    answer = _decoded(path, size)
-    end = answer.find(b"\n") + 1
-    header = json.loads(answer[:end])
-    if "refused" in header:
-        raise bad_file(path, *header["refused"])
-    columns, start = header["columns"], end
+    columns, numbers = _decoded(path, size)
+    start = 0
     for name in (name for name in _LISTS if name in columns):
         dtype, ends = np.dtype(columns[name]["dtype"]), np.cumsum(columns[name]["lengths"], dtype=np.int64)
-        values = np.frombuffer(answer, dtype, int(ends[-1]) if len(ends) else 0, start).copy()  # aligned, writeable
+        values = np.frombuffer(numbers, dtype, int(ends[-1]) if len(ends) else 0, start).copy()  # aligned, writeable
         start += values.nbytes
         columns[name] = np.split(values, ends[:-1]) if len(ends) else []
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _decoded(path: Path, size: int) -> bytes:
-    """The output of the process. Raises ValueError when it fails or cannot be started."""
+def _decoded(path: Path, size: int) -> tuple[dict[str, Any], memoryview]:
+    """Values by column, of lists their lengths and dtype, and the numbers of the lists."""
     seconds, values = _BASE_SECONDS + size // _BYTES_PER_SECOND, most_values(path)
     request = {
         "memory": _BASE_MEMORY + _MEMORY_PER_BYTE * size + _MEMORY_PER_VALUE * values,

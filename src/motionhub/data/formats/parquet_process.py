@@ -1,14 +1,11 @@
-"""A process that decodes the columns of a parquet file, because pyarrow crashes on some damaged ones.
+"""Decodes the columns of a parquet file in the process of `decoding_process.py`: pyarrow crashes on some damaged ones.
 
-Nothing of motionhub is imported, for speed: the request describes the columns. Standard input is the file; the output
-is a line of JSON, then the numbers of the list columns.
+Nothing of motionhub is imported: the request describes the columns.
 """
 
 import itertools
-import json
 import math
 import sys
-from contextlib import suppress
 from typing import Any
 
 
@@ -16,35 +13,7 @@ class Refused(Exception):
     """A place in the file and a reason."""
 
 
-def main() -> None:
-    """Read what the request in argv names, within its limits of memory and time."""
-    request = json.loads(sys.argv[1])
-    _limit(request["memory"], request["seconds"])
-    sys.path.extend(folder for folder in request["import_path"] if folder not in sys.path)
-    arrays: list[Any] = []
-    try:
-        header: dict[str, Any] = {"columns": _columns(request, arrays)}
-    except Refused as error:
-        header, arrays = {"refused": error.args}, []
-    except Exception as error:  # of many types, for damaged files
-        header, arrays = {"refused": ("parquet", f"cannot be read ({error}).")}, []
-    sys.stdout.buffer.write(json.dumps(header).encode() + b"\n")
-    for array in arrays:
-        sys.stdout.buffer.write(array.view("u1"))
-
-
-def _limit(memory: int, seconds: int) -> None:
-    """Limits bytes and CPU seconds, and disables core dumps, where the system can; the caller has a timeout."""
-    with suppress(ImportError, ValueError, OSError):  # on Windows and macOS
-        import resource
-
-        for which, limit in (("RLIMIT_CORE", 0), ("RLIMIT_CPU", seconds), ("RLIMIT_AS", memory)):
-            hard = resource.getrlimit(getattr(resource, which))[1]
-            most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(getattr(resource, which), (most, hard))
-
-
-def _columns(request: dict[str, Any], arrays: list[Any]) -> dict[str, Any]:
+def decode(request: dict[str, Any], arrays: list[Any]) -> dict[str, Any]:
     """Texts and numbers; of lists the lengths and the dtype, while `arrays` gets their numbers."""
     import numpy as np
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -114,7 +83,3 @@ def _values(name: str, column: Any, request: dict[str, Any]) -> list[Any]:
         return column.to_pylist()
     numbers, ends = column.values.to_numpy(zero_copy_only=False), column.offsets.to_numpy()
     return [numbers[start:end] for start, end in itertools.pairwise(ends)]
-
-
-if __name__ == "__main__":
-    main()

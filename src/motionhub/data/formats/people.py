@@ -22,6 +22,7 @@ from motionhub.data.formats.detections import (
     frame_positions,
     step_of,
 )
+from motionhub.data.formats.documents import documents_in
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import beside, grouped, recording_keys, recordings
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact, layout_of_names
@@ -64,12 +65,15 @@ def read_people(path: Path, options: ReadOptions, program: Program) -> list[Skel
 
 def clips_in(path: Path, content: Any, options: ReadOptions, program: Program) -> list[SkeletonSequence]:
     """The clips of a parsed document, one for each recording."""
-    frames, facts = frames_in(path, content)
-    if len(frames) == 1 and (others := beside(path)):
-        text = f"is one frame; {others} more of this recording lie beside it"
-        note(path, "file", f"{text}: give the folder {path.parent}.")
-    rows = grouped(recording_keys([frame.video for frame in frames])).values()
-    return [clip_of_frames(path, [frames[row] for row in each], facts, options, program) for each in rows]
+    clips = []
+    for document in documents_in(path, content):
+        frames, facts = frames_in(path, document)
+        if len(frames) == 1 and (others := beside(path)):
+            text = f"is one frame; {others} more of this recording lie beside it"
+            note(path, "file", f"{text}: give the folder {path.parent}.")
+        for rows in grouped(recording_keys([frame.video for frame in frames])).values():
+            clips.append(clip_of_frames(path, [frames[row] for row in rows], facts, options, program))
+    return clips
 
 
 def clip_of_frames(
@@ -190,7 +194,7 @@ def clip_of_people(
     if len(dims) > 1:
         raise bad_file(path, "frames", "some people have 2 and others 3 coordinates a joint; split the recording.")
     layout, chosen = _layout(path, people, facts, options, program)
-    numbers = _numbered(path, people, max(map(len, frames)))
+    numbers = _numbered(path, people)
     several = iter([Detection(*pair, number) for pair, number in zip(chosen, numbers, strict=True)])
     detected = NumberedFrames([next(several) for _ in row] for row in frames)
     detected.step = facts.step
@@ -305,16 +309,9 @@ def _in_known_order(names: list[str]) -> list[str]:
     return names if known is None else [own[joint] for joint in known.joints]
 
 
-def _numbered(path: Path, people: list[Person], most: int) -> list[int | None]:
-    """The person numbers; names are numbered in the order of their appearance, with a note.
-
-    Numbers that never occur twice identify nobody: `most` is the number of people in the fullest frame.
-    """
+def _numbered(path: Path, people: list[Person]) -> list[int | None]:
+    """The person numbers; names are numbered in the order of their appearance, with a note."""
     tracks = [person.track for person in people]
-    if len(tracks) > 2 * most and None not in tracks and len({*tracks}) == len(tracks):
-        text = "no person number occurs in two frames, so the numbers identify rows, not people"
-        note(path, "people", f"{text}; people are followed by their keypoints.")
-        return [None] * len(tracks)
     if not any(isinstance(track, str) for track in tracks):
         return tracks  # type: ignore[return-value]
     number_of = {name: number for number, name in enumerate(dict.fromkeys(t for t in tracks if t is not None))}

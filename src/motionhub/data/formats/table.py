@@ -242,10 +242,10 @@ def _clip(
         joints, joint_of = _numbered([cells[columns.joint] for _, cells in rows])
     checked_joints(path, len(joints))
     length, depth = int(positions.max()) + 1, columns.dims + columns.scored
-    checked_size(path, len(people), length, len(joints), columns.dims + 1)
     places = [person_of, positions] if joint_of is None else [person_of, positions, joint_of]
     if columns.person is not None and joint_of is None and _identify_nobody(path, people, places):
         return _followed(path, columns, rows, positions, length, joints, options, rate, up)
+    checked_size(path, len(people), length, len(joints), columns.dims + 1)
     _check_unique(path, names, columns, rows, places)
     content = _content(path, columns, rows)
     values = np.full((len(people), length, len(joints), depth), np.nan, np.float32)
@@ -285,7 +285,7 @@ def _keys(places: list[np.ndarray]) -> np.ndarray:
 
 
 def _identify_nobody(path: Path, people: list[str], places: list[np.ndarray]) -> bool:
-    """Whether person numbers are absent in some rows of several people, or repeat in a frame."""
+    """Whether person numbers are absent in some rows of several people, repeat in a frame, or never occur again."""
     absent = len(people) > 1 and any(person.lower() in MISSING for person in people)
     if absent:
         note(path, "people", "some rows have no person, so people are followed by their keypoints.")
@@ -293,7 +293,11 @@ def _identify_nobody(path: Path, people: list[str], places: list[np.ndarray]) ->
     if repeated and not absent:
         text = "several rows of a frame have the same person, which identifies nobody"
         note(path, "people", f"{text}, so people are followed by their keypoints.")
-    return absent or repeated
+    once = not absent and len(people) == len(places[0]) > 2 * int(np.bincount(places[1]).max())
+    if once:
+        text = "no person occurs in two frames, so the column identifies rows, not people"
+        note(path, "people", f"{text}; people are followed by their keypoints.")
+    return absent or repeated or once
 
 
 def _followed(

@@ -31,8 +31,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 _HEADER_LINES = 5
 # Of the stated rate.
 _OTHER_RATE = 0.05
-# Metres; markers of a person that are farther apart are no metres.
-_LARGEST_BODY = 5.0
+# Metres; markers of a person that are farther apart are no metres, and those that are closer may be none.
+_SMALLEST_BODY, _LARGEST_BODY = 1.0, 5.0
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -72,9 +72,11 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 def _at_their_frames(path: Path, rows: list[tuple[int, list[str]]], points: np.ndarray) -> tuple[np.ndarray, int]:
     """The rows at the positions of their numbers, and their common step; frames that are absent are missing."""
     numbers = [number(path, line, row[0]) for line, row in rows]
-    if any(not abs(each) < 1e15 or each != int(each) for each in numbers) or (np.diff(numbers) <= 0).any():
-        note(path, "Frame#", "the numbers of frames do not ascend; each row is read as the next frame.")
+    if any(not abs(each) < 1e15 or each != int(each) for each in numbers) or len({*numbers}) < len(numbers):
+        note(path, "Frame#", "the numbers of frames are no numbers or repeat; each row is read as the next frame.")
         return points, 1
+    if (np.diff(numbers) < 0).any():
+        note(path, "Frame#", "the rows are not in the order of their frames; the numbers of frames place them.")
     places = frame_positions(path, [int(each) for each in numbers])
     length = max(places.values()) + 1
     checked_size(path, length, points.shape[1], 3)
@@ -136,6 +138,9 @@ def _unit(path: Path, points: np.ndarray, stated: str, options: ReadOptions) -> 
                 text = f"Units say {stated}, but every z is 0 and a body would measure {size:.0f} metres"
                 note(path, "line 3", f"{text}: read as 2-D pixels; unit={stated!r} reads what it says.")
                 return "pixel"
+            if size < _SMALLEST_BODY:
+                text = f"every z is 0 and a body measures {size:.2f} metres"
+                note(path, "line 3", f'{text}; unit="pixel" reads 2-D pixels, if these are some.')
     if stated == "pixel" and not flat:
         raise bad_file(path, "line 3", "Units say pixels, but z is not 0 everywhere; correct the Units.")
     return options.unit_of(path, stated)
