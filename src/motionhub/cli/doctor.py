@@ -44,6 +44,7 @@ EXTRAS = {
     "movement": "exchange with movement, which reads many animal-pose programs",
     "h5py": "reading HDF5 files of DeepLabCut and SLEAP",
     "mqtt": "events of motionhub watch to an MQTT broker",
+    "view": "recordings for the viewer rerun (motionhub view)",
 }
 MAX_IMAGES = 20  # of a file of many clips
 # In a folder, files that are nobody's keypoints.
