@@ -215,6 +215,8 @@ def test_keypoint_files_are_read_without_torch_and_transformers():
     assert run_python(code) == "set()"
 
 
-def test_models_and_pipelines_do_not_import_what_only_training_and_metrics_need():
-    code = "import sys, motionhub.auto; print({'datasets', 'pandas', 'pyarrow', 'sklearn', 'av'} & {*sys.modules})"
+def test_models_and_pipelines_do_not_import_what_only_files_training_and_metrics_need():
+    formats = "{'motionhub.data.datasets.reading', 'motionhub.data.formats.formats'}"
+    heavy = "{'datasets', 'pandas', 'pyarrow', 'sklearn', 'av'}"
+    code = f"import sys, motionhub.auto; print(({heavy} | {formats}) & {{*sys.modules}})"
     assert run_python(code) == "set()"

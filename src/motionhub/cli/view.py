@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from motionhub.cli.options import with_metadata
 from motionhub.cli.recordings import Number, Up, check_suffix, note_other_media, read_clip
-from motionhub.cli.report import check_new, note
+from motionhub.cli.report import note
 
 
 _FILE = "A skeleton file or a video; or two files of one motion, its 2-D and its 3-D keypoints"
@@ -37,7 +37,8 @@ def view(
 
     path = Path(f"{Path(files[0]).stem}.rrd") if output is None else output
     check_suffix(path, "--output", ".rrd")
-    check_new(path)
+    if path.exists():
+        raise ValueError(f"{path} exists and is not overwritten; pass another file: -o, --output.")
     rows = None if intervals is None else read_intervals(intervals, recording=recording)
     if intervals is not None:
         note_other_media(intervals, [*files, *([str(video)] if video else [])])
