@@ -32,8 +32,8 @@ def evaluate_alarm(
         raise ValueError('--task alarm needs the rule: --alarm "fall down>0.6 for 0.5s".')
     if data["dataset"] == "generated" and not hours > evaluation.QUARTER:
         raise ValueError(
-            f"--hours must be above {evaluation.QUARTER}, got {hours:g}: a person is watched for a quarter of an hour, "
-            "and a threshold is fitted on some persons and reported on others."
+            f"--hours must be above {evaluation.QUARTER}, got {hours:g}: a person is watched for a quarter of an "
+            "hour, and a threshold is fitted on some persons and reported on others."
         )
     rule, pipe = AlarmRule.parse(alarm), loaded(model)
     if rule.inactive or not rule.above:
