@@ -1,7 +1,6 @@
 """`motionhub view`: a recording for the viewer rerun."""
 
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,8 +44,8 @@ def view(
     clips = [read_clip(file, metadata, number=clip_number, up=up) for file in files]
     if video is None and len(files) == 1 and is_video(files[0]):
         video = Path(files[0])
-    with nullcontext() if video is None else tempfile.TemporaryDirectory() as folder:
-        playable = None if video is None else _playable(video, Path(str(folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        playable = None if video is None else _playable(video, Path(folder))
         print(f"written: {write_rerun(clips, path, video=playable, intervals=rows)}")
     note(f"rerun {path} opens it; its viewer reports its use until you call: rerun analytics disable")
 

@@ -101,7 +101,7 @@ def _encode(
             stream = container.add_stream("libx264", rate=rate)
             stream.width, stream.height = _even_size(raw.width, raw.height, largest)
             stream.pix_fmt, stream.options = "yuv420p", _FAST
-        encoded = raw.reformat(stream.width, stream.height, "yuv420p", interpolation="BILINEAR")
+        encoded = raw.reformat(stream.width, stream.height, "yuv420p", interpolation="FAST_BILINEAR")
         if 0 <= number < sequence.num_frames:
             if encoded is raw:  # which the decoder still needs, as it is
                 encoded = av.VideoFrame.from_ndarray(raw.to_ndarray(), format="yuv420p")
@@ -152,8 +152,8 @@ class _Layer:
     def line(self, ends: Any, *, fill: Colour, width: int) -> None:
         self._draw.line(ends, fill=self._number(fill), width=width)
 
-    def ellipse(self, box: Any, *, fill: Colour) -> None:
-        self._draw.ellipse(box, fill=self._number(fill))
+    def ellipse(self, box: Any, *, fill: Colour, outline: Colour) -> None:
+        self._draw.ellipse(box, fill=self._number(fill), outline=self._number(outline))
 
     def rectangle(
         self, box: Any, *, fill: Colour | None = None, outline: Colour | None = None, width: int = 1
@@ -166,13 +166,18 @@ class _Layer:
 
     def paint(self, image: Any) -> None:
         """Covers a yuv420p image of PyAV, whose colours have half its size; to RGB and back would cost more."""
-        drawn = np.asarray(self._image)
+        box = self._image.getbbox()
+        if box is None:
+            return
+        left, top = box[0] // 2 * 2, box[1] // 2 * 2
+        drawn = np.asarray(self._image.crop((left, top, box[2], box[3])))
         colours = np.array([(0, 0, 0), *map(_yuv, self._numbers)]).round().astype(np.uint8)
         for plane, step, values in zip(image.planes, (1, 2, 2), colours.T, strict=True):
             pixels = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
             numbers = drawn[::step, ::step]
-            rows, columns = np.nonzero(numbers)  # a few in a hundred
-            pixels[rows, columns] = values[numbers[rows, columns]]
+            there = numbers > 0  # a few in a hundred
+            under = pixels[top // step :, left // step :][: numbers.shape[0], : numbers.shape[1]]
+            under[there] = values[numbers[there]]
 
     def _number(self, colour: Colour) -> int:
         return self._numbers.setdefault(colour, len(self._numbers) + 1)
@@ -232,8 +237,8 @@ def _draw_bones(draw: Any, points: np.ndarray, valid: np.ndarray, layout: Skelet
             draw.line(ends, fill=side_colour(layout.joints[child]), width=width)
     for joint in np.flatnonzero(valid).tolist():
         x, y = places[joint]
-        for radius, fill in ((width + 1, PAPER), (width, side_colour(layout.joints[joint]))):
-            draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
+        radius, colour = width + 1, side_colour(layout.joints[joint])
+        draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour, outline=PAPER)
 
 
 def _draw_box(draw: Any, box: list[float], text: str, colour: Colour, body: float) -> None:
