@@ -182,3 +182,39 @@ def test_other_errors_of_a_library_stay(error, tmp_path):
     with pytest.raises(type(error)) as caught, disk_named(tmp_path):
         raise error
     assert caught.value is error
+
+
+def _draw(kind: str, path: Path) -> None:
+    clip = motionhub.generate("wave", seed=0, num_frames=3)
+    if kind == "gif":
+        motionhub.animate(clip, path)
+    elif kind == "frame":
+        motionhub.draw_frame(clip, 0, path=path)
+    else:
+        motionhub.plot_ribbon([{"track_id": 0, "start_s": 0.5, "end_s": 2.0, "label": "wave", "score": 0.9}], path)
+
+
+@pytest.mark.parametrize("kind", ["gif", "frame", "ribbon"])
+def test_a_drawing_that_does_not_fit_on_the_disk_leaves_the_old_one(kind, tmp_path):
+    path = tmp_path / "a.png"
+    write_text(path, "old")
+    with small_files(1000), pytest.raises(WriteError, match="what was there before is intact"):
+        _draw(kind, path)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    _draw(kind, path)
+    assert path.stat().st_size > 1000 and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_overlay_of_a_video_that_breaks_off_leaves_the_old_one(tmp_path):
+    from motionhub.visualization.overlay import write_overlay
+
+    def images() -> Iterator[tuple[int, np.ndarray]]:
+        yield 0, np.zeros((48, 64, 3), np.uint8)
+        raise ValueError("the camera is gone")
+
+    points = np.random.default_rng(0).uniform(0, 40, (1, 3, 17, 2))
+    path, clip = tmp_path / "a.mp4", motionhub.SkeletonSequence(points, "coco-17", 10, "pixel")
+    write_text(path, "old")
+    with pytest.raises(ValueError, match="the camera is gone"):
+        write_overlay(images(), clip, path)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

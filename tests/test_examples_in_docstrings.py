@@ -34,6 +34,7 @@ NOT_RUN = {
     "train_on_everybody": "one training per movement",
     "train_segmentation": "a dataset with frame labels, and a training",
     "write_model_card": "a trained checkpoint",
+    "write_rerun": "the extra view",
 }
 
 

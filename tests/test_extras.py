@@ -23,6 +23,7 @@ MODULES = {
     "open-clip-torch": "open_clip",
     "paho-mqtt": "paho",
     "pillow": "PIL",
+    "rerun-sdk": "rerun",
 }
 NAMED = re.compile(r"motionhub\[([a-z0-9,]+)\]")
 TEXTS = sorted(

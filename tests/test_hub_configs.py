@@ -44,7 +44,8 @@ PARAMETERS = {
 LTN = ("ltn-k400", "ltn-ucf101", "ltn-hmdb51", "ltn-smarthome")
 GENERATOR = "lac-generator-posetics"
 # Of classifiers, and what `save_pretrained` adds of itself.
-LABELS, SAVED = {"id2label", "label2id", "problem_type"}, {"dtype", "transformers_version", "auto_map"}
+LABELS = {"id2label", "label2id", "problem_type"}
+SAVED = {"dtype", "transformers_version", "auto_map", "decoding"}
 CLASSIFIERS = {"unik", "agcn", "st_gcn", "cv_mim", "via"}
 
 

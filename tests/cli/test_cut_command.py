@@ -92,6 +92,14 @@ def test_bad_input_is_refused_in_one_line(recording, table, words, reason, capsy
     assert reason in capsys.readouterr().err and not (recording / "c").exists()
 
 
+@pytest.mark.parametrize(("media", "noted"), [("day.mp4", False), ("/videos/evening one.mp4", True), (None, False)])
+def test_elan_labels_of_other_media_are_noted(recording, capsys, media, noted):
+    row = {"track_id": 4, "start_s": 0.5, "end_s": 1.0, "label": "wave", "score": 1.0}
+    motionhub.write_intervals([row], recording / "l.eaf", media=media)
+    assert run_cli("cut", recording / "day.npz", "--by", recording / "l.eaf", "-o", recording / "c") == 0
+    assert ("l.eaf annotates evening one.mp4, not" in capsys.readouterr().err) == noted
+
+
 def test_repetitions_are_cut_from_their_own_output(tmp_path):
     once = motionhub.generate("squat", seed=0)
     motionhub.write(once.replace(keypoints=np.concatenate([once.keypoints] * 3, axis=1)), tmp_path / "squats.npz")

@@ -29,8 +29,9 @@ OPTIONS = {
     "measure": f"file! -o,--output --picture --json --clip_number --up {READ}",
     "repetitions": f"file! -o,--output --picture --clip_number {READ}",
     "cut": f"files! --by! -o,--output! --labels --margin=0.0 --recording --everyone {READ}",
+    "view": f"files! -o,--output --video --intervals --recording --clip_number --up {READ}",
     "compare": f"first! second! -o,--output --picture --gif --json --person {READ}",
-    "quality": "scores! -o,--output! --movement --ratings --dataset --data_root",
+    "quality": f"files! --model --json -o,--output --movement --ratings --dataset --data_root {READ}",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "
     "--progress,--no-progress --videos --experts=mediapipe --poses --merging --licence --homepage --citation",
     "dataset poses": "videos! --out! --experts=mediapipe --engine=datasets --num_proc --resources "

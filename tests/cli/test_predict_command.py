@@ -48,7 +48,7 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
         tracks = SimpleNamespace(clip=flat, world=solid) if NAMED in words[1] else SimpleNamespace(clip=solid)
         return SimpleNamespace(tracks=tracks)
 
-    monkeypatch.setattr("motionhub.pipelines.skeleton_pipeline.extract_clip", found)
+    monkeypatch.setattr("motionhub.poses.extraction.extract_clip", found)
     scores, image = tmp_path / "scores.json", tmp_path / "clip.gif"
     assert main(["predict", "somebody.mp4", *words, "--json", str(scores), "--gif", str(image)]) == 0
     assert looked == ["somebody.mp4"] and image.stat().st_size > 1000

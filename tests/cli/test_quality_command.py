@@ -1,6 +1,7 @@
 """`motionhub quality`: one file with every chart inside, text escaped, a therapist's ratings, what was wrong."""
 
 import csv
+import json
 import re
 
 import numpy as np
@@ -108,3 +109,27 @@ def test_a_table_with_a_broken_line_is_one_line(line, tmp_path, capsys):
     assert run_cli("quality", path, "-o", tmp_path / "r.html") == 2
     message = capsys.readouterr().err
     assert str(path) in message and message.count("\n") == 1 and len(message) < 600
+
+
+def test_a_model_scores_every_person_of_a_file_and_says_how_sure_it_is(tmp_path, capsys, monkeypatch):
+    answers = [
+        {"track_id": 0, "score": 0.934, "interval": None, "interval_note": "not measured", "doubt": None},
+        {"track_id": 2, "score": 3.0, "interval": [2.5, 3.5], "interval_note": None, "doubt": "probably not squat"},
+    ]
+    monkeypatch.setattr("motionhub.cli.quality.check_kind", lambda *arguments: None)
+    monkeypatch.setattr("motionhub.cli.quality.load_pipeline", lambda *arguments: lambda file, **facts: answers)
+    assert run_cli("quality", "squat.npz", "--model", "some/model", "--json", tmp_path / "a.json") == 0
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "squat.npz",
+        "  person 0: 0.93, not measured",
+        "  person 2: 3.00, 95 % from 2.50 to 3.50",
+        "    probably not squat; the score means nothing then",
+    ]
+    assert json.loads((tmp_path / "a.json").read_text()) == {"squat.npz": answers}
+
+
+def test_options_of_the_report_and_of_a_model_exclude_each_other(tmp_path, capsys):
+    assert run_cli("quality", "a.npz", "--model", "some/model", "-o", tmp_path / "r.html") == 2
+    assert "--output is for the report of HELD_OUT.csv; omit it with --model" in capsys.readouterr().err
+    assert run_cli("quality", "a.npz", "b.npz") == 2
+    assert "Give --model MODEL to score movements" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import load_script, read_json, write_json
 
+import motionhub
 from motionhub.cli.main import main
 from motionhub.data.datasets.precog import CLASS_NAMES, COLUMNS
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
@@ -129,10 +130,24 @@ def test_a_model_of_whole_clips_is_refused_with_the_names_of_models_that_label_f
     config = UnikConfig.from_pretrained(checkpoint)
     UnikForActionClassification(config).save_pretrained(tmp_path)
     SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path)
-    for words in (["--model", str(tmp_path)], []):
-        assert main(["segment", str(recordings / "Seq1_7.csv"), *words]) == 2
-        shown = capsys.readouterr()
-        assert shown.out == "" and "motionhub/unik-precog-small" in shown.err and shown.err.count("\n") == 1
+    assert main(["segment", str(recordings / "Seq1_7.csv"), "--model", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and "motionhub/unik-daily-small" in shown.err and shown.err.count("\n") == 1
+
+
+def test_without_a_model_the_actions_have_names_a_person_understands(tmp_path, capsys):
+    recording, _ = motionhub.compose(["sit down", "stand up", "squat"], seed=3, layout="kinect-20", fps=15)
+    path = motionhub.write(recording, tmp_path / "day.npz")
+    assert main(["segment", str(path), "-o", str(tmp_path / "out.csv")]) == 0
+    found = {row["label"] for row in motionhub.read_intervals(tmp_path / "out.csv")}
+    assert {"sit down", "squat"} <= found, found
+
+
+def test_without_a_model_2d_keypoints_are_told_what_takes_them(tmp_path, capsys):
+    flat = motionhub.SkeletonSequence(np.ones((1, 30, 17, 2)), "coco-17", 30, "pixel", image_size=(640, 480))
+    assert main(["segment", str(motionhub.write(flat, tmp_path / "flat.npz"))]) == 2
+    said = capsys.readouterr().err
+    assert "labels 3-D keypoints, got 2-D" in said and "--labels" in said
 
 
 def test_a_model_for_given_labels_is_told_to_get_them(recordings, capsys):

@@ -24,8 +24,8 @@ from motionhub.training.start import parse_training
 
 CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
 NAMES = sorted(path.parent.name for path in CONFIGS.glob("*/config.json"))
-WITH_WEIGHTS = ["cv-mim-small", "tmor-open", "tmor-small", "u-vi-small", "unik-nucla-small", "unik-nucla-tiny"]
-WITH_WEIGHTS += ["unik-precog-small"]
+WITH_WEIGHTS = ["cv-mim-small", "tmor-open", "tmor-small", "u-vi-small"]
+WITH_WEIGHTS += ["unik-daily-small", "unik-nucla-small", "unik-nucla-tiny", "unik-precog-small"]
 RECIPES = [name for name in NAMES if name not in WITH_WEIGHTS]
 SMALL = "motionhub/unik-nucla-small"
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
+from motionhub.cli.main import main
 from motionhub.live.alarms import AlarmRule
 from motionhub.live.evaluation import (
     Recording,
@@ -99,3 +100,9 @@ def test_generated_days_are_as_long_as_asked():
     for day, hours in (("person 0", 0.25), ("person 1", 0.05)):
         seconds = sum(part.seconds for part in parts if part.day == day)
         assert 0.9 * hours * 3600 < seconds < hours * 3600 + 60
+
+
+def test_too_few_generated_hours_are_refused_before_anything_is_scored(capsys):
+    rule = ["--labels", "fall down, walking", "--alarm", "fall down>0.6", "--hours", "0.25"]
+    assert main(["evaluate", "--task", "alarm", "--model", "no/model", "--dataset", "generated", *rule]) == 2
+    assert "--hours must be above 0.25, got 0.25" in capsys.readouterr().err

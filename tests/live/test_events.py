@@ -121,6 +121,15 @@ def test_a_clock_that_is_set_back_goes_on_with_new_people(stream):
     assert live.seconds == pytest.approx(5.9)
 
 
+def test_a_stream_of_nobody_has_frames_and_no_event(stream):
+    live = stream(alarms=["fall down>0.6"])
+    for frame in (np.zeros((0, 17, 2)), np.full((1, 17, 2), np.nan)):
+        assert [event for _ in range(30) for event in live.push(frame)] == []
+    assert live.finish() == []
+    totals = live.totals()
+    assert (totals["frames"], totals["people"], totals["alarms"]) == (60, 0, 0)
+
+
 def test_a_hole_in_the_stream_ends_what_was_under_way(stream):
     live = stream()
     [live.push(person(0.9), time / 10) for time in range(30)]

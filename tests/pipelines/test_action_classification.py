@@ -298,7 +298,7 @@ def test_model_and_processor_may_be_given_as_objects(pipe, checkpoint):
 
 def test_of_many_inputs_the_error_names_the_one_that_does_not_fit(pipe) -> None:
     planar = motion(5).replace(keypoints=motion(5).keypoints[..., :2])
-    with pytest.raises(ValueError, match=r"a kinect-20 sequence of 1 people and 5 frames: .*3-D"):
+    with pytest.raises(ValueError, match=r"a kinect-20 sequence \(people 1, frames 5\): .*3-D"):
         pipe([motion(7), planar])
 
 

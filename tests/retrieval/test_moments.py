@@ -101,3 +101,18 @@ def test_umap_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match="pip install umap-learn"):
         positions(np.eye(5), "umap")
+
+
+def test_a_file_that_the_encoder_does_not_take_is_left_out_and_named(tmp_path):
+    for number, action in enumerate(("wave", "squat")):
+        motionhub.write(motionhub.generate(action, seed=0, num_frames=6), tmp_path / f"{number}.npz")
+
+    def embed(sequence):
+        if float(np.nanmax(sequence.keypoints)) == tallest:
+            raise ValueError("expected 2-D keypoints, got 3-D")
+        return np.ones((1, 4))
+
+    tallest = float(np.nanmax(motionhub.read(tmp_path / "0.npz")[0].keypoints))
+    with pytest.warns(UserWarning, match=r"left out: 0\.npz: expected 2-D keypoints, got 3-D"):
+        made = build_index(tmp_path, embed, level="clip", facts={})
+    assert [entry.file for entry in made.entries] == ["1.npz"]

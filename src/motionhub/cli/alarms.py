@@ -30,6 +30,11 @@ def evaluate_alarm(
 
     if alarm is None:
         raise ValueError('--task alarm needs the rule: --alarm "fall down>0.6 for 0.5s".')
+    if data["dataset"] == "generated" and not hours > evaluation.QUARTER:
+        raise ValueError(
+            f"--hours must be above {evaluation.QUARTER}, got {hours:g}: a person is watched for a quarter of an "
+            "hour, and a threshold is fitted on some persons and reported on others."
+        )
     rule, pipe = AlarmRule.parse(alarm), loaded(model)
     if rule.inactive or not rule.above:
         raise ValueError("inactivity has no probability to fit; evaluate a rule of labels.")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.options import with_metadata
+from motionhub.cli.recordings import note_other_media
 from motionhub.cli.report import note
 
 
@@ -56,6 +57,7 @@ def cut(
     rows = [row for row in read_intervals(by, recording=recording) if not labels or row["label"] in labels]
     if not rows:
         raise ValueError(f"{by}: expected intervals{f' labelled {labels}' if labels else ''}, got none.")
+    note_other_media(by, files)
     sources = [_Source(file, metadata) for file in files]
     pieces = [piece for source in sources for piece in _pieces(source, rows, output, margin)]
     if not pieces:

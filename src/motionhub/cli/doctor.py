@@ -47,6 +47,7 @@ EXTRAS = {
     "app": "the page of motionhub app",
     "mqtt": "events of motionhub watch to an MQTT broker",
     "serve": "answers over HTTP: motionhub serve",
+    "view": "recordings for the viewer rerun (motionhub view)",
 }
 MAX_IMAGES = 20  # of a file of many clips
 # In a folder, files that are nobody's keypoints.

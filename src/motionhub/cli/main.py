@@ -38,6 +38,7 @@ from motionhub.cli.search import index, map_, search
 from motionhub.cli.segment import segment
 from motionhub.cli.serve import serve
 from motionhub.cli.train import TrainCommand, train
+from motionhub.cli.view import view
 from motionhub.cli.watch import watch
 from motionhub.cli.web import web
 from motionhub.version import __version__
@@ -45,7 +46,7 @@ from motionhub.version import __version__
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Installation": (doctor,),
-    "Skeleton files and videos": (info, convert, poses, refine, cut),
+    "Skeleton files and videos": (info, convert, poses, refine, cut, view),
     "Actions": (predict, segment, watch),
     "Measurements": (measure, repetitions, compare, quality),
     "Datasets": (dataset, features),

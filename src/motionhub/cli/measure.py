@@ -45,8 +45,13 @@ def measure(
 def _lines(measured: Any) -> list[str]:
     """A table per person: angles, then speeds."""
     angles, speeds = measured.summary(), measured.peak_speeds()
+    seen = {row["track_id"] for row in angles if row["frames"]}
+    seen |= {row["track_id"] for row in speeds if row["mean"] is not None}
     lines = []
     for track_id in measured.track_ids:
+        if track_id not in seen:
+            lines.append(f"person {track_id}: no valid keypoints")
+            continue
         lines.append(f"person {track_id}")
         lines.append("  angle (degrees)                min     max   range   peak deg/s   symmetry")
         for row in (row for row in angles if row["track_id"] == track_id):

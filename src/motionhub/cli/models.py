@@ -15,7 +15,7 @@ _KINDS = {
     ),
     "ForMovementQuality": (
         "scores the quality of a movement",
-        'in Python, pipeline("movement-quality", model="{model}")',
+        "motionhub quality FILE --model {model}",
     ),
     "ForMotionRetargeting": (
         "moves a motion to another body",

@@ -1,18 +1,24 @@
-"""`motionhub quality`: a report of held-out scores of movement quality, as one HTML file."""
+"""`motionhub quality`: scores of movements by a model, and the report of held-out scores as one HTML file."""
 
 import csv
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from typer import Argument, Option
 
+from motionhub.cli.models import check_kind, load_pipeline
+from motionhub.cli.options import Json, model_option, with_metadata
 from motionhub.cli.recordings import check_suffix
+from motionhub.cli.report import save_json, who
 
 
+ReportOption = partial(Option, rich_help_panel="A report of held-out scores")
 _COLUMNS = ("clip_id", "movement", "subject", "score", "held_out")
 _WORST = 10  # clips whose deviations are shown
 
@@ -32,16 +38,80 @@ class _Scores:
         return _Scores(clips, *(each[chosen] for each in (self.movements, self.subjects, self.truth, self.scores)))
 
 
+_FILES = "With --model: one repetition each, any readable file or video; else HELD_OUT.csv of a training"
+_KIND = "ForMovementQuality"
+
+
+@with_metadata
 def quality(
-    scores: Annotated[Path, Argument(metavar="HELD_OUT.csv", help="Of examples/finetune_movement_quality.py")],
+    files: Annotated[list[str], Argument(metavar="FILE", help=_FILES)],
     *,
-    output: Annotated[Path, Option("-o", "--output", help="The report to write: .html, images inside")],
-    movement: Annotated[str | None, Option(help="Only this movement")] = None,
-    ratings: Annotated[Path | None, Option(help="A therapist's scores: CSV clip_id,score, or ELAN in order")] = None,
-    dataset: Annotated[str | None, Option(help="With --data_root: also what was wrong, joint by joint")] = None,
-    data_root: Annotated[str | None, Option(help="The files of the dataset")] = None,
+    model: Annotated[str | None, model_option("a model of movement quality")] = None,
+    json: Json = None,
+    output: Annotated[Path | None, ReportOption("-o", "--output", help="To write: .html, images inside")] = None,
+    movement: Annotated[str | None, ReportOption(help="Only this movement")] = None,
+    ratings: Annotated[Path | None, ReportOption(help="A therapist's: CSV clip_id,score, or ELAN in order")] = None,
+    dataset: Annotated[str | None, ReportOption(help="With --data_root: also what was wrong, joint by joint")] = None,
+    data_root: Annotated[str | None, ReportOption(help="The files of the dataset")] = None,
+    metadata: dict[str, Any],
 ) -> None:
-    """Report how well scores of movement quality agree with the truth, per subject, and what was wrong."""
+    """Score how well movements are done, by a model; or report how well its scores agree with the truth.
+
+    With --model: the score of every person in every FILE. Without: a report of HELD_OUT.csv, which
+    examples/finetune_movement_quality.py writes: agreement, per subject, and what was wrong.
+    """
+    report = {"--output": output, "--movement": movement, "--ratings": ratings, "--dataset": dataset}
+    if model is not None:
+        given = [name for name, value in report.items() if value is not None]
+        if given:
+            raise ValueError(
+                f"{given[0]} is for the report of HELD_OUT.csv; omit it with --model (--json for a file)."
+            )
+        _score(files, model, json, metadata)
+        return
+    if len(files) != 1 or output is None:
+        raise ValueError(
+            "Give --model MODEL to score movements, or one HELD_OUT.csv and -o REPORT.html for the report; "
+            f"got {len(files)} files, the first {files[0]}."
+        )
+    _report(Path(files[0]), output, movement=movement, ratings=ratings, dataset=dataset, data_root=data_root)
+
+
+def _score(files: list[str], model: str, json: str | None, metadata: dict[str, Any]) -> None:
+    """Prints the score of every person, how sure it is, and why it may mean nothing."""
+    from motionhub.auto import AutoModelForMovementQuality
+
+    check_kind(model, _KIND, "; a model of movement quality comes from examples/finetune_movement_quality.py.")
+    pipe = load_pipeline("movement-quality", model, AutoModelForMovementQuality)
+    results = {}
+    for file in files:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*the score means nothing then")  # printed below
+            results[file] = pipe(file, **metadata)
+        print("\n".join([file, *(line for person in results[file] for line in _lines(person))]))
+        if not results[file]:
+            print("  no person detected")
+    if json:
+        save_json(results, json)
+
+
+def _lines(person: dict[str, Any]) -> list[str]:
+    """The score of a person, its interval, and what speaks against it."""
+    interval = person["interval"]
+    sure = person["interval_note"] if interval is None else f"95 % from {interval[0]:.2f} to {interval[1]:.2f}"
+    line = f"  {who(person['track_id'])}: {person['score']:.2f}, {sure}"
+    return [line] if person["doubt"] is None else [line, f"    {person['doubt']}; the score means nothing then"]
+
+
+def _report(
+    scores: Path,
+    output: Path,
+    *,
+    movement: str | None,
+    ratings: Path | None,
+    dataset: str | None,
+    data_root: str | None,
+) -> None:
     from motionhub.visualization.html import write_report
 
     check_suffix(output, "--output", ".html", ".htm")

@@ -1,8 +1,11 @@
 """What the commands that measure a motion share: reading one clip of a file, and its up axis."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from typer import Option
+
+from motionhub.cli.report import note
 
 
 Up = Annotated[
@@ -32,6 +35,16 @@ def read_clip(file: str, metadata: dict[str, Any], *, number: int | None = None,
         raise ValueError(f"{file}: --clip_number must be in 0..{len(clips) - 1}, got {number}.")
     clip = clips[number or 0]
     return clip if up is None else clip.replace(up=up)
+
+
+def note_other_media(intervals: str | Path, files: list[str]) -> None:
+    """A note on stderr where an ELAN document says that it annotates another recording than the files."""
+    from motionhub.data.formats.interval_files import media_of
+
+    media = media_of(intervals)
+    stems = [{Path(name).name.partition(".")[0] for name in names} for names in (media, files)]
+    if media and not stems[0] & stems[1]:
+        note(f"{intervals} annotates {', '.join(media)}, not {files[0]}: are these labels of another recording?")
 
 
 def check_suffix(path: Any, option: str, *suffixes: str) -> None:

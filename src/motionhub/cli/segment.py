@@ -11,6 +11,7 @@ from motionhub.cli.report import who
 
 
 ZERO_SHOT = "motionhub/tmor-small"
+BUNDLED = "motionhub/unik-daily-small"
 _ZERO_SHOT_KIND = "ForZeroShotActionClassification"
 
 
@@ -19,7 +20,7 @@ _ZERO_SHOT_KIND = "ForZeroShotActionClassification"
 def segment(
     file: Annotated[str, Argument(help="Any readable file, folder of OpenPose files, or a video")],
     *,
-    model: Annotated[str | None, model_option("a model that labels every frame; not needed with --labels")] = None,
+    model: Annotated[str | None, model_option("a model that labels every frame; by default unik-daily-small")] = None,
     labels: Labels = None,
     output: Annotated[str | None, Option("-o", "--output", help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
     ribbon: Annotated[str | None, Option(help="Also draw a PNG: a bar per action over time")] = None,
@@ -33,7 +34,9 @@ def segment(
 ) -> None:
     """Label the actions of each person over time in a skeleton file or video."""
     if labels is None:
-        label, chosen = _by_own_labels(model, background, per_person=not clip, window=window, hop=hop)
+        if model is None:
+            _check_three_dims(file, metadata)
+        label, chosen = _by_own_labels(model or BUNDLED, background, per_person=not clip, window=window, hop=hop)
     else:
         if clip or window is not None or hop is not None:
             raise ValueError("--clip, --window and --hop are for models with labels of their own; omit them here.")
@@ -43,8 +46,20 @@ def segment(
     save_intervals(found, file, output, ribbon, clock)
 
 
+def _check_three_dims(file: str, metadata: dict[str, Any]) -> None:
+    """Raises ValueError for a file with 2-D keypoints; of a video the pose estimator makes 3-D ones."""
+    from motionhub.data.datasets.reading import read
+    from motionhub.data.video.reader import is_video
+
+    if not is_video(file) and any(clip.num_dims == 2 for clip in read(file, **metadata)):
+        raise ValueError(
+            f'{file}: {BUNDLED} labels 3-D keypoints, got 2-D; give --labels "sit down, walk", for labels of your '
+            "own, or --model with a model of 2-D keypoints."
+        )
+
+
 def _by_own_labels(
-    model: str | None, background: str | None, *, window: int | None, **options: Any
+    model: str, background: str | None, *, window: int | None, **options: Any
 ) -> tuple[Any, dict[str, Any]]:
     """The pipeline of a model that labels every frame, and the arguments of its call."""
     from motionhub.auto import AutoModelForActionSegmentation
@@ -52,8 +67,6 @@ def _by_own_labels(
     from motionhub.training.tasks.segmentation import BACKGROUND
 
     wanted = f'--model with one that does: {segmenters()}; or --labels "sit down, walk", for labels of your own.'
-    if model is None:
-        raise ValueError(f"segment needs a model that labels every frame: {wanted}")
     if kind_of(model) == _ZERO_SHOT_KIND:
         raise ValueError(f'{model} takes labels of your own: add --labels "sit down, wave, fall down".')
     check_kind(model, "ForActionSegmentation", f", but not frames; give {wanted}")

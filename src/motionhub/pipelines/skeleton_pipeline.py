@@ -14,11 +14,9 @@ import torch
 from huggingface_hub import HfApi
 from transformers import AutoFeatureExtractor, Pipeline
 
-from motionhub.data.datasets.reading import read
 from motionhub.data.formats.results import from_results, is_frame_result
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
-from motionhub.poses.extraction import extract_clip
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.runtime.answers import Span, coverage
 from motionhub.runtime.arrays import ARRAYS, describe, sequence_of, warn_of_findings
@@ -230,9 +228,13 @@ def as_sequence(
     if isinstance(item, SkeletonSequence):
         return item
     if isinstance(item, str | os.PathLike) and is_video(item):
+        from motionhub.poses.extraction import extract_clip
+
         tracks = extract_clip(item, fps=fps).tracks
         return tracks.clip if num_dims == 2 or tracks.world is None else tracks.world
     if isinstance(item, str | os.PathLike):
+        from motionhub.data.datasets.reading import read  # every format: not for those who pass sequences
+
         sequences = read(os.fspath(item), layout=layout, fps=fps, unit=unit, image_size=image_size)
         if len(sequences) != 1:
             raise ValueError(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
 
@@ -282,4 +281,8 @@ def _checked_sequence(sequence: SkeletonSequence | Mapping[str, Any]) -> Skeleto
 
 def _smoothed(points: np.ndarray, frames: float) -> np.ndarray:
     """A Gaussian over the frame axis 1, reflected at both ends (scipy's and the official default)."""
-    return gaussian_filter1d(points, sigma=frames, axis=1) if frames > 0 else points
+    if frames <= 0:
+        return points
+    from scipy.ndimage import gaussian_filter1d
+
+    return gaussian_filter1d(points, sigma=frames, axis=1)

@@ -30,7 +30,9 @@ def build_index(
     hop: float = 1.0,
     read_options: dict[str, Any] | None = None,
 ) -> MotionIndex:
-    """Indexes all motions of a folder and its subfolders; unreadable files are skipped with a warning.
+    """Indexes all motions of a folder and its subfolders.
+
+    Files that are unreadable, or that `embed` does not take, are left out with a warning.
 
     Args:
         embed: see `Embed`; it must fit `level`.
@@ -52,8 +54,14 @@ def build_index(
     for file, clip, sequence in _motions(root, read_options or {}):
         label = file.parent.name if file.parent != root else ""
         name = str(file.relative_to(root))
-        for part, times in _parts(sequence, level, window, hop):
-            for vector, person, frame in _rows_of(embed(part), part, level, every):
+        parts = list(_parts(sequence, level, window, hop))
+        try:
+            features = [embed(part) for part, _ in parts]
+        except ValueError as error:  # 2-D keypoints for an encoder of 3-D ones, and the like
+            warnings.warn(f"left out: {name}: {error}", stacklevel=2)
+            continue
+        for (part, times), own in zip(parts, features, strict=True):
+            for vector, person, frame in _rows_of(own, part, level, every):
                 vectors.append(vector)
                 entries.append(Entry(name, clip, person, frame, label, *times))
     if not entries:

@@ -129,7 +129,7 @@ def check_choices(fields: Any, choices: Mapping[str, tuple[Any, ...]]) -> None:
 
 def describe(sequence: SkeletonSequence) -> str:
     """A sequence in a few words, for warnings."""
-    return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
+    return f"a {sequence.layout.name} sequence (people {sequence.num_people}, frames {sequence.num_frames})"
 
 
 def _clip(item: Any, facts: Mapping[str, Any]) -> Any:

@@ -51,7 +51,7 @@ def inspect(sequence: SkeletonSequence) -> list[Finding]:
         []
     """
     if not sequence.joint_mask.any():
-        what = f"{sequence.num_people} people, {sequence.num_frames} frames and no valid keypoints"
+        what = f"people {sequence.num_people}, frames {sequence.num_frames}, and no valid keypoints"
         advice = "check the video and the pose estimator's threshold"
         return [Finding("empty", "problem", what, advice=advice)]
     found: list[Finding] = []

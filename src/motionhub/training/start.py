@@ -177,7 +177,8 @@ def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
         splits = build_dataset(arguments.dataset, arguments.data_root, protocol)
     if arguments.eval_split not in splits:
         raise ValueError(
-            f"{arguments.dataset} has the splits {list(splits)}, not --eval_split {arguments.eval_split}."
+            f"{arguments.dataset} has the splits {list(splits)}, not --eval_split {arguments.eval_split}; name one of "
+            "them, or build the dataset with a protocol that leaves some out (motionhub dataset build)."
         )
     return _in_protocol_order(arguments, splits) if arguments.class_order == "protocol" else splits
 

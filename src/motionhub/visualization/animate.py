@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motionhub.atomic import atomic_path
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import (
     ACCENT,
@@ -334,13 +335,12 @@ def _write_gif(path: str | Path, moments: np.ndarray, fps: float, drawn: "Callab
     undithered = need("PIL.Image").Dither.NONE
     # Only one image at a time is in full colour, to save memory.
     images = [drawn(moment).quantize(palette=palette, dither=undithered) for moment in moments]
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Milliseconds in whole hundredths of a second whose sum is exact; players refuse less than two hundredths.
     edges = np.round(np.arange(len(moments) + 1) * 100 / fps).astype(int)
     durations = [10 * max(2, int(step)) for step in np.diff(edges)]
-    images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
-    return path
+    with atomic_path(path) as writing:
+        images[0].save(writing, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
+    return Path(path)
 
 
 def _shared_palette(images: "list[Image]") -> "Image":

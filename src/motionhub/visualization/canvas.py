@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 import importlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motionhub.atomic import atomic_path
 from motionhub.geometry import boxes
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -129,6 +131,7 @@ def body_size(points: np.ndarray) -> float:
     return 0.0 if np.isnan(size) else size
 
 
+@lru_cache(maxsize=1024)
 def side_colour(joint: str, person: int = 0) -> Colour:
     """Left, right or middle; people after the first in lighter shades."""
     colour = LEFT if joint.startswith("left_") else RIGHT if joint.startswith("right_") else MIDDLE
@@ -167,8 +170,8 @@ class Canvas:
         """The image `(height, width, 3)` uint8, also written as a PNG to `path` unless that is None."""
         image = self.finished()
         if path is not None:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            image.save(path, format="PNG")
+            with atomic_path(path) as writing:
+                image.save(writing, format="PNG")
         return np.asarray(image)
 
     def line(self, points: np.ndarray, colour: Colour, width: float) -> None:

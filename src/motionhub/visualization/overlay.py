@@ -1,6 +1,6 @@
 """Skeletons over their images (extra `viz`) or video (extra `video`): joint names, boxes, track numbers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.atomic import atomic_path
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import PAPER, Colour, need, side_colour
 
@@ -43,9 +45,7 @@ def draw_overlay(
     drawn = need("PIL.Image").fromarray(image)
     draw = need("PIL.ImageDraw").Draw(drawn)
     if 0 <= frame < sequence.num_frames:
-        for person in range(sequence.num_people):
-            box = None if boxes is None else boxes[person, frame]
-            _draw_person(draw, sequence, person, frame, box, show_joint_names)
+        _draw_people(draw, sequence, frame, boxes, show_joint_names=show_joint_names)
     return np.asarray(drawn)
 
 
@@ -55,7 +55,7 @@ def write_overlay(
     path: str | Path,
     boxes: np.ndarray | None = None,
     *,
-    largest: int | None = 1280,
+    largest: int | None = 960,
 ) -> Path:
     """A video (H.264) of all frames with the people drawn over them, at the frame rate of the sequence.
 
@@ -63,40 +63,61 @@ def write_overlay(
         frames: increasing frame numbers of the sequence with their images (arrays, or frames of PyAV); the previous
             image fills gaps.
         sequence, boxes: see `draw_overlay`.
-        path: of the video, overwritten if it exists.
+        path: of the video, `.mp4`, `.mov` or `.mkv`, whole or not at all; overwritten if it exists.
         largest: pixels of the longer side; a larger image is scaled down to it, which is faster to draw and to play.
             None: the size of the images.
 
     Raises:
-        ValueError: no frame, or as `draw_overlay`.
+        ValueError: no frame, another suffix, or as `draw_overlay`.
         ImportError: PyAV or Pillow is not installed.
     """
     av = need("av", "video")
-    path = Path(path)
     _check_pixels(sequence)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shown, written, rate = -1, 0, Fraction(sequence.fps).limit_denominator(10_000)
-    with av.open(str(path), "w") as container:
-        stream: Any = None
-        for number, image in frames:
-            raw = av.VideoFrame.from_ndarray(image, format="rgb24") if isinstance(image, np.ndarray) else image
-            if stream is None:
-                stream = container.add_stream("libx264", rate=rate)
-                stream.width, stream.height = _even_size(raw.width, raw.height, largest)
-                stream.pix_fmt, stream.options = "yuv420p", _FAST
-            scale = (stream.width / raw.width, stream.height / raw.height)
-            encoded = raw.reformat(stream.width, stream.height, "yuv420p", interpolation="BILINEAR")
-            encoded = _drawn_planes(av, encoded, sequence, number, boxes, scale)
-            for _ in range(max(1, number - shown)):
-                encoded.pts, encoded.time_base, written = written, 1 / rate, written + 1
-                container.mux(stream.encode(encoded))
-            shown = number
-        if stream is None:
-            raise ValueError(f"{path}: there is no frame to draw on.")
-        container.mux(stream.encode())
+    path = Path(path)
+    if path.suffix.lower() not in _CONTAINERS:
+        raise ValueError(f"{path}: an overlay is written as {sorted(_CONTAINERS)}, got {path.suffix!r}.")
+    with (
+        atomic_path(path) as writing,
+        av.open(str(writing), "w", format=_CONTAINERS[path.suffix.lower()]) as container,
+    ):
+        _encode(av, container, frames, sequence, boxes, largest, str(path))
     return path
 
 
+def _encode(
+    av: Any,
+    container: Any,
+    frames: Iterable[tuple[int, Any]],
+    sequence: SkeletonSequence,
+    boxes: np.ndarray | None,
+    largest: int | None,
+    name: str,
+) -> None:
+    stream: Any = None
+    shown, written, rate = -1, 0, Fraction(sequence.fps).limit_denominator(10_000)
+    for number, image in frames:
+        raw = av.VideoFrame.from_ndarray(image, format="rgb24") if isinstance(image, np.ndarray) else image
+        if stream is None:
+            stream = container.add_stream("libx264", rate=rate)
+            stream.width, stream.height = _even_size(raw.width, raw.height, largest)
+            stream.pix_fmt, stream.options = "yuv420p", _FAST
+        encoded = raw.reformat(stream.width, stream.height, "yuv420p", interpolation="FAST_BILINEAR")
+        if 0 <= number < sequence.num_frames:
+            if encoded is raw:  # which the decoder still needs, as it is
+                encoded = av.VideoFrame.from_ndarray(raw.to_ndarray(), format="yuv420p")
+            layer, scale = _Layer(stream.width, stream.height), (stream.width / raw.width, stream.height / raw.height)
+            _draw_people(layer, sequence, number, boxes, scale=scale)
+            layer.paint(encoded)
+        for _ in range(max(1, number - shown)):
+            encoded.pts, encoded.time_base, written = written, 1 / rate, written + 1
+            container.mux(stream.encode(encoded))
+        shown = number
+    if stream is None:
+        raise ValueError(f"{name}: there is no frame to draw on.")
+    container.mux(stream.encode())
+
+
+_CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # Of the encoder: its default takes as long as the pose network, for a file a little smaller.
 _FAST = {"preset": "ultrafast", "crf": "23"}
 
@@ -118,111 +139,116 @@ def _check_pixels(sequence: SkeletonSequence) -> None:
         raise ValueError(f"An overlay needs 2-D pixels, got {got}; extract them without world=True.")
 
 
-def _drawn_planes(
-    av: Any, image: Any, sequence: SkeletonSequence, frame: int, boxes: np.ndarray | None, scale: tuple[float, float]
-) -> Any:
-    """A yuv420p image with the people of a frame; to RGB and back would cost more than all drawing."""
-    if not 0 <= frame < sequence.num_frames or not sequence.joint_mask[:, frame].any():
-        return image
-    planes = image.to_ndarray()  # (1.5 height, width): brightness, then both colours at half the size
-    height, width = image.height, image.width
-    flat, quarter = planes.reshape(-1), height * width // 4
-    parts = (
-        planes[:height],
-        *(flat[height * width + k * quarter :][:quarter].reshape(height // 2, -1) for k in (0, 1)),
-    )
-    draw = _Planes([part.copy() for part in parts])
-    scaled = sequence.keypoints[:, frame : frame + 1] * np.asarray(scale, np.float32)
-    moved = sequence.replace(keypoints=scaled, confidence=None, image_size=None)
-    for person in range(sequence.num_people):
-        box = None if boxes is None else boxes[person, frame] * np.tile(scale, 2)
-        _draw_person(draw, moved, person, 0, box, False)
-    made = av.VideoFrame.from_ndarray(
-        np.concatenate([part.reshape(-1) for part in draw.arrays()]).reshape(-1, width), format="yuv420p"
-    )
-    return made
+class _Layer:
+    """Draws as `PIL.ImageDraw` does, but numbers of colours, 0 for none: one drawing serves all planes of an image."""
 
-
-class _Planes:
-    """Draws as `PIL.ImageDraw` does, on the three planes of a yuv420p image (BT.601, as H.264 assumes)."""
-
-    def __init__(self, planes: list[np.ndarray]) -> None:
-        self._images = [need("PIL.Image").fromarray(plane) for plane in planes]
-        self._draws = [need("PIL.ImageDraw").Draw(image) for image in self._images]
-        self.im = self._draws[0].im
-
-    def arrays(self) -> list[np.ndarray]:
-        return [np.asarray(image) for image in self._images]
+    def __init__(self, width: int, height: int) -> None:
+        self._image = need("PIL.Image").new("L", (width, height))
+        self._draw = need("PIL.ImageDraw").Draw(self._image)
+        self._draw.fontmode = "1"  # the edge of a smooth letter would be the number of another colour
+        self._numbers: dict[Colour, int] = {}
+        self.im, self.textbbox = self._draw.im, self._draw.textbbox
 
     def line(self, ends: Any, *, fill: Colour, width: int) -> None:
-        for draw, share, value in self._each(fill):
-            scaled = [(x * share, y * share) for x, y in ends]
-            draw.line(scaled, fill=value, width=max(1, round(width * share)))
+        self._draw.line(ends, fill=self._number(fill), width=width)
 
-    def ellipse(self, box: Any, *, fill: Colour) -> None:
-        for draw, share, value in self._each(fill):
-            draw.ellipse([side * share for side in box], fill=value)
+    def ellipse(self, box: Any, *, fill: Colour, outline: Colour) -> None:
+        self._draw.ellipse(box, fill=self._number(fill), outline=self._number(outline))
 
     def rectangle(
         self, box: Any, *, fill: Colour | None = None, outline: Colour | None = None, width: int = 1
     ) -> None:
-        for draw, share, value in self._each(fill or outline or PAPER):
-            look = {"fill": value} if fill else {"outline": value, "width": max(1, round(width * share))}
-            draw.rectangle([side * share for side in box], **look)
-
-    def textbbox(self, *place: Any, **look: Any) -> Any:
-        return self._draws[0].textbbox(*place, **look)
+        numbers = [None if colour is None else self._number(colour) for colour in (fill, outline)]
+        self._draw.rectangle(box, fill=numbers[0], outline=numbers[1], width=width)
 
     def text(self, place: Any, text: str, *, fill: Colour, **look: Any) -> None:
-        """In the brightness only: half-size letters in the colours would be blurred."""
-        self._draws[0].text(place, text, fill=next(self._each(fill))[2], **look)
+        self._draw.text(place, text, fill=self._number(fill), **look)
 
-    def _each(self, colour: Colour) -> Iterator[tuple[Any, float, int]]:
-        """Each plane, its scale, and the value of a colour in it."""
-        red, green, blue = colour
-        values = (
-            16 + 0.257 * red + 0.504 * green + 0.098 * blue,
-            128 - 0.148 * red - 0.291 * green + 0.439 * blue,
-            128 + 0.439 * red - 0.368 * green - 0.071 * blue,
-        )
-        # The light borders of lines and joints need no colour of their own.
-        planes = 1 if colour == PAPER else 3
-        for draw, share, value in zip(self._draws[:planes], (1.0, 0.5, 0.5), values, strict=False):
-            yield draw, share, round(value)
+    def paint(self, image: Any) -> None:
+        """Covers a yuv420p image of PyAV, whose colours have half its size; to RGB and back would cost more."""
+        box = self._image.getbbox()
+        if box is None:
+            return
+        left, top = box[0] // 2 * 2, box[1] // 2 * 2
+        drawn = np.asarray(self._image.crop((left, top, box[2], box[3])))
+        colours = np.array([(0, 0, 0), *map(_yuv, self._numbers)]).round().astype(np.uint8)
+        for plane, step, values in zip(image.planes, (1, 2, 2), colours.T, strict=True):
+            pixels = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            numbers = drawn[::step, ::step]
+            there = numbers > 0  # a few in a hundred
+            under = pixels[top // step :, left // step :][: numbers.shape[0], : numbers.shape[1]]
+            under[there] = values[numbers[there]]
+
+    def _number(self, colour: Colour) -> int:
+        return self._numbers.setdefault(colour, len(self._numbers) + 1)
 
 
-def _draw_person(
-    draw: Any, sequence: SkeletonSequence, person: int, frame: int, box: np.ndarray | None, show_joint_names: bool
+def _yuv(colour: Colour) -> tuple[float, float, float]:
+    """Brightness and both colours by BT.601, as H.264 assumes."""
+    red, green, blue = colour
+    return (
+        16 + 0.257 * red + 0.504 * green + 0.098 * blue,
+        128 - 0.148 * red - 0.291 * green + 0.439 * blue,
+        128 + 0.439 * red - 0.368 * green - 0.071 * blue,
+    )
+
+
+def _draw_people(
+    draw: Any,
+    sequence: SkeletonSequence,
+    frame: int,
+    boxes: np.ndarray | None,
+    *,
+    scale: tuple[float, float] = (1.0, 1.0),
+    show_joint_names: bool = False,
 ) -> None:
-    points = sequence.keypoints[person, frame].astype(np.float64)
-    valid = np.isfinite(points).all(axis=-1)
-    if not valid.any():
-        return
-    low, high = points[valid].min(axis=0), points[valid].max(axis=0)
-    body = float(np.linalg.norm(high - low))
-    width = max(1, round(max(body * 0.012, max(draw.im.size) / 600)))
-    names = sequence.layout.joints
-    for child, parent in sequence.layout.bone_indices:
+    """The people of a frame on an image that is `scale` times as large as that of the keypoints."""
+    for person, track in enumerate(sequence.track_ids or ()):
+        points = sequence.keypoints[person, frame].astype(np.float64) * scale
+        valid = np.isfinite(points).all(axis=-1)
+        if not valid.any():
+            continue
+        _draw_bones(draw, points, valid, sequence.layout)
+        box = np.full(4, np.nan) if boxes is None else boxes[person, frame] * np.tile(scale, 2)
+        if not np.isfinite(box).all():
+            box = np.concatenate([points[valid].min(axis=0), points[valid].max(axis=0)])
+        body = _body(points[valid])
+        _draw_box(draw, box.tolist(), f"person {track}", PEOPLE[track % len(PEOPLE)], body)
+        if show_joint_names and body >= _READABLE:
+            _name_joints(draw, points, valid, sequence, float(np.clip(body / 55, 9, 22)))
+
+
+def _body(points: np.ndarray) -> float:
+    """Diagonal in pixels of the box around joints."""
+    return float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
+
+
+def _line_width(draw: Any, body: float) -> int:
+    return max(1, round(max(body * 0.012, max(draw.im.size) / 600)))
+
+
+def _draw_bones(draw: Any, points: np.ndarray, valid: np.ndarray, layout: SkeletonLayout) -> None:
+    """Bones and joints in the colours of the sides, with light borders."""
+    width, places = _line_width(draw, _body(points[valid])), points.tolist()
+    for child, parent in layout.bone_indices:
         if child != parent and valid[child] and valid[parent]:
-            ends = [tuple(points[child].tolist()), tuple(points[parent].tolist())]
+            ends = [tuple(places[child]), tuple(places[parent])]
             draw.line(ends, fill=PAPER, width=width + 2)
-            draw.line(ends, fill=side_colour(names[child]), width=width)
-    for joint in np.flatnonzero(valid):
-        for radius, fill in ((width + 1, PAPER), (width, side_colour(names[joint]))):
-            x, y = points[joint].tolist()
-            draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
-    tracks = sequence.track_ids or ()
-    colour = PEOPLE[tracks[person] % len(PEOPLE)]
-    known = box is not None and bool(np.isfinite(box).all())
-    left, top, right, bottom = box if known and box is not None else np.concatenate([low, high])
-    draw.rectangle([left, top, right, bottom], outline=colour, width=max(2, width // 2))
+            draw.line(ends, fill=side_colour(layout.joints[child]), width=width)
+    for joint in np.flatnonzero(valid).tolist():
+        x, y = places[joint]
+        radius, colour = width + 1, side_colour(layout.joints[joint])
+        draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour, outline=PAPER)
+
+
+def _draw_box(draw: Any, box: list[float], text: str, colour: Colour, body: float) -> None:
+    left, top, right, bottom = box
+    draw.rectangle([left, top, right, bottom], outline=colour, width=max(2, _line_width(draw, body) // 2))
     # Readable in a player that fits the whole image on a screen, also where a body is a small part of a tall one.
-    size, text = float(np.clip(body / 18, max(11, max(draw.im.size) / 48), 60)), f"person {tracks[person]}"
+    size = float(np.clip(body / 18, max(11, max(draw.im.size) / 48), 60))
     font, place = _font(round(size)), (left, max(top, 1.3 * size))
     draw.rectangle(draw.textbbox(place, text, font=font, anchor="lb"), fill=colour)
     draw.text(place, text, font=font, fill=(0, 0, 0), anchor="lb")
-    if show_joint_names and body >= _READABLE:
-        _name_joints(draw, points, valid, sequence, float(np.clip(body / 55, 9, 22)))
 
 
 @lru_cache(maxsize=64)

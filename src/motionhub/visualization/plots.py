@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.atomic import atomic_path
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -407,8 +408,7 @@ def name_axes(axes: Any, rows: Sequence[str] | None, columns: Sequence[str]) -> 
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:
-    """Save as PNG, in a folder that is made if needed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png")
-    return path
+    """Save as PNG, whole or not at all, in a folder that is made if needed."""
+    with atomic_path(path) as writing:
+        figure.savefig(writing, format="png")
+    return Path(path)

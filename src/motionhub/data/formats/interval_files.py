@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree as xml
 
 from motionhub.data.formats.files import FileNote, bad_file, note, read_bytes, read_text, text_of
@@ -133,6 +134,17 @@ def _elan(path: Path, text: str) -> Iterator[Row]:
             yield new_row(path, f"annotation {name}", label, *times[name], tier.get("TIER_ID"))
     if unaligned or empty:
         note(path, "annotations", f"left out: {unaligned} without a time, {empty} without a text.")
+
+
+def media_of(path: str | Path) -> tuple[str, ...]:
+    """Names of the files that an ELAN document says it annotates; empty for other formats, and if it does not say."""
+    path = Path(path)
+    if path.suffix.lower() != ".eaf":
+        return ()
+    header = _xml(path, read_text(path)).find("HEADER")
+    described = () if header is None else header.iter("MEDIA_DESCRIPTOR")
+    addresses = [unquote(each.get("RELATIVE_MEDIA_URL") or each.get("MEDIA_URL") or "") for each in described]
+    return tuple(address.replace("\\", "/").rpartition("/")[2] for address in addresses if address)
 
 
 def _xml(path: Path, text: str) -> xml.Element:
