@@ -36,7 +36,8 @@ OPPOSITES = (
     *(("one", "both"), ("left", "both"), ("right", "both"), ("arm", "leg"), ("lift", "lower"), ("fall", "lie")),
 )
 # Bodies and cameras that 3-D clips are drawn from; cameras stand from below the belt to a corner of the ceiling, most
-# of them about level (least, most frequent and greatest degrees above the horizon). Seconds of a row (longer clips are cut at a random place).
+# of them about level (least, most frequent and greatest degrees above the horizon). Seconds of a row; longer clips are
+# cut at a random place.
 RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, roll=8.0)
 ELEVATION = (-15.0, 0.0, 50.0)
 WINDOW = (2.0, 4.0)
