@@ -35,10 +35,11 @@ OPPOSITES = (
     *(("in", "out"), ("on", "off"), ("high", "low"), ("slow", "fast"), ("slowly", "fast"), ("one", "two")),
     *(("one", "both"), ("left", "both"), ("right", "both"), ("arm", "leg"), ("lift", "lower"), ("fall", "lie")),
 )
-# Bodies and cameras that 3-D clips are drawn from, cameras from below the belt to the corner of a ceiling (degrees above
-# the horizon); seconds of a row (longer clips are cut at a random place).
+# Bodies and cameras that 3-D clips are drawn from; cameras stand from below the belt to a corner of the ceiling, most
+# of them about level (least, most frequent and greatest degrees above the horizon). Seconds of a row; longer clips are
+# cut at a random place.
 RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, roll=8.0)
-ELEVATION = (-15.0, 50.0)
+ELEVATION = (-15.0, 0.0, 50.0)
 WINDOW = (2.0, 4.0)
 # Probability that a row lacks both legs, one arm or a few joints; greatest standard deviation of noise in body sizes.
 HIDDEN, NOISE = 0.2, 0.012
@@ -168,7 +169,7 @@ def _random_view(sequence: SkeletonSequence, chance: np.random.Generator) -> Ske
     """A window of the first person in 2-D, with a random body and camera; None where no joint is visible."""
     part = _window(sequence.person(0), chance)
     body, camera = RANGES.draw_body(chance), RANGES.draw_camera(chance)
-    camera = replace(camera, elevation=float(chance.uniform(*ELEVATION)))
+    camera = replace(camera, elevation=float(chance.triangular(*ELEVATION)))
     if part.num_dims == 3:
         root = part.layout.index(part.layout.root)
         if not part.joint_mask[0, :, root].any():
