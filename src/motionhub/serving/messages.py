@@ -267,7 +267,7 @@ def facts_of(given: Facts) -> dict[str, Any]:
 
 def options_of(kind: str, given: Facts, limits: Limits) -> dict[str, Any]:
     """The options that are given. Raises Refused for too many labels."""
-    own = {"labels": LabelOptions, "intervals": IntervalOptions, "embeddings": EmbeddingOptions}[kind]
+    own: type[BaseModel] = {"labels": LabelOptions, "intervals": IntervalOptions, "embeddings": EmbeddingOptions}[kind]
     options = {name: getattr(given, name) for name in own.model_fields if getattr(given, name) is not None}
     labels = options.get("candidate_labels", ())
     phrasings = sum(map(len, labels.values())) if isinstance(labels, dict) else 0
