@@ -109,10 +109,9 @@ def stop_under_load(server: subprocess.Popen[str], *asked: Any, clients: int) ->
     server.send_signal(signal.SIGTERM)
     for client in working:
         client.join()
-    status = server.wait(60)
     outcomes = sum((client.outcomes for client in working), Counter())
-    print(f"SIGTERM at {clients} clients: ended after {time.monotonic() - started:.1f} s with status {status}")
-    print(f"  {dict(outcomes)}; lost or wrong: {outcomes['lost'] + outcomes['wrong']}")
+    print(f"SIGTERM at {clients} clients: {dict(outcomes)}; lost or wrong: {outcomes['lost'] + outcomes['wrong']}")
+    print(f"ended after {time.monotonic() - started:.1f} s with status {server.wait(300)}")
 
 
 def start(arguments: argparse.Namespace) -> tuple[subprocess.Popen[str], int]:

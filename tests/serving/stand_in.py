@@ -16,9 +16,10 @@ from motionhub.skeletons.sequence import SkeletonSequence
 class FrameCounter(ServedModel):
     """Answers with the number of frames; `go` lets it compute, `batches` are the sizes of what it computed."""
 
-    name, kinds, labels, layout, num_dims = "counter", KINDS, ["frames"], "coco-17", 2
+    kinds, labels, layout, num_dims = KINDS, ["frames"], "coco-17", 2
 
     def __init__(self, seconds: float = 0.0, zero_shot: bool = False) -> None:
+        self.name = "words" if zero_shot else "counter"
         self.seconds, self.batches, self.go, self.zero_shot = seconds, [], threading.Event(), zero_shot
         self.go.set()
 

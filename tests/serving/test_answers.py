@@ -29,7 +29,7 @@ LABELS = ["sit down", "wave"]
 
 @pytest.fixture(scope="module")
 def client():
-    app = make_app(served([str(CLASSIFIER), str(ZERO_SHOT)]), Limits(json=2**20, body=2**21, frames=2000))
+    app = make_app(served([str(CLASSIFIER), str(ZERO_SHOT)]), Limits(json=2**20, body=2**21, frames=2000, seconds=300))
     with TestClient(app, base_url=LOCAL, raise_server_exceptions=False) as client:
         yield client
 

@@ -240,7 +240,7 @@ def test_what_was_accepted_before_sigterm_is_answered_and_what_comes_then_gets_5
                 after = [pool.submit(post, port, 2) for _ in range(3)]
                 assert Counter(each.result() for each in before) == {"200": 10}
                 assert {each.result() for each in after} <= {"503", "refused"}
-            assert process.wait(20) == 0
+            assert process.wait(120) == 0
         finally:
             process.kill()
 

@@ -148,6 +148,11 @@ MOTIONS: dict[str, type[Motion]] = {
     "intervals": IntervalsOfMotion,
     "embeddings": EmbeddingsOfMotion,
 }
+OPTIONS: dict[str, type[BaseModel]] = {
+    "labels": LabelOptions,
+    "intervals": IntervalOptions,
+    "embeddings": EmbeddingOptions,
+}
 FILES: dict[str, type[Facts]] = {
     "labels": LabelsOfFile,
     "intervals": IntervalsOfFile,
@@ -267,8 +272,7 @@ def facts_of(given: Facts) -> dict[str, Any]:
 
 def options_of(kind: str, given: Facts, limits: Limits) -> dict[str, Any]:
     """The options that are given. Raises Refused for too many labels."""
-    own = {"labels": LabelOptions, "intervals": IntervalOptions, "embeddings": EmbeddingOptions}[kind]
-    options = {name: getattr(given, name) for name in own.model_fields if getattr(given, name) is not None}
+    options = {name: getattr(given, name) for name in OPTIONS[kind].model_fields if getattr(given, name) is not None}
     labels = options.get("candidate_labels", ())
     phrasings = sum(map(len, labels.values())) if isinstance(labels, dict) else 0
     number = len(labels) + phrasings + len(options.get("background", ()))

@@ -42,7 +42,7 @@ def documented(model: ServedModel, kind: str) -> dict[str, Any]:
     file["properties"] = {"file": {"type": "string", "format": "binary"}, **file["properties"]}
     file["required"] = ["file", *file.get("required", ())]
     content = {
-        "application/json": {"schema": motion, "example": example(kind, model.zero_shot)},
+        "application/json": {"schema": motion, "example": example(kind, model.zero_shot, model.num_dims)},
         "multipart/form-data": {"schema": file},
     }
     return {
@@ -66,14 +66,23 @@ def _schema(message: type[BaseModel], model: ServedModel, kind: str) -> dict[str
     return schema
 
 
-def example(kind: str, zero_shot: bool) -> dict[str, Any]:
-    """A request whose person, in the 17 joints of COCO, raises the right wrist over four frames."""
+def example(kind: str, zero_shot: bool, num_dims: int = 2) -> dict[str, Any]:
+    """A request whose person, in the 17 joints of COCO, raises the right wrist over four frames.
+
+    Args:
+        kind: of the answer.
+        zero_shot: whether it has labels.
+        num_dims: of the model; 3 gives metres, three before the camera.
+    """
     still = [
         *([320, 100], [326, 94], [314, 94], [334, 98], [306, 98], [352, 150], [288, 150], [364, 205], [276, 205]),
         *([368, 258], [272, 258], [340, 270], [300, 270], [342, 350], [298, 350], [344, 430], [296, 430]),
     ]
     frames = [[*still[:10], [272 - 6 * step, 258 - 50 * step], *still[11:]] for step in range(4)]
-    facts = {"layout": "coco-17", "fps": 4, "unit": "pixel", "image_size": [640, 480]}
+    facts: dict[str, Any] = {"layout": "coco-17", "fps": 4, "unit": "pixel", "image_size": [640, 480]}
+    if num_dims == 3:
+        frames = [[[(x - 320) / 200, (y - 270) / 200, 3.0] for x, y in frame] for frame in frames]
+        facts = {"layout": "coco-17", "fps": 4, "unit": "metre", "up": "-y"}
     labels = {"candidate_labels": ["wave", "sit down"]} if zero_shot and kind != "embeddings" else {}
     return {"keypoints": [frames], **facts, **labels}
 

@@ -54,7 +54,7 @@ class FileBody:
             raise Refused(422, "Expected a file in the field file: curl -F file=@clip.json ...")
         given = fields_of(kind, fields)
         options, facts = options_of(kind, given, self.limits), facts_of(given)
-        how = {"frames": self.limits.frames, "num_dims": num_dims, "seconds": self.limits.seconds}
+        how: dict[str, Any] = {"frames": self.limits.frames, "num_dims": num_dims, "seconds": self.limits.seconds}
         clip, notes = await readers.read(file.filename, file.file, facts, **how)
         return clip, options, notes
 
