@@ -80,7 +80,7 @@ def main() -> None:
     for name in ("replaced", "remaining"):
         shutil.rmtree(folder / name, ignore_errors=True)
     with nodes.two_nodes():
-        holders = [hold_store(29501), hold_store(29502)]
+        holders = [hold_store(port) for port in (29501, 29502, 29503)]  # one for each run
         order = nodes.order_of("replaced", folder, str(folder / "data set"), timeout=300) | {"kill": nodes.KILL}
         both = list(enumerate(nodes.NODES))
         started = [start(node, rank, 2, order, 29501, folder / f"killed-{rank}.txt") for rank, node in both]
@@ -92,7 +92,7 @@ def main() -> None:
             start(node, rank, 2, again, 29502, folder / f"replaced-{rank}.txt")
             for rank, node in enumerate(nodes.NODES)
         ]
-        started.append(start(nodes.FIRST, 0, 1, alone, 29502, folder / "remaining.txt"))
+        started.append(start(nodes.FIRST, 0, 1, alone, 29503, folder / "remaining.txt"))
         print(f"again: {ended(*started)}", flush=True)
         for holder in holders:
             os.kill(holder, 9)
