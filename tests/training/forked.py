@@ -32,7 +32,7 @@ class Ended:
         return [line for line in self.output.splitlines() if line.startswith("motionhub: ")]
 
 
-def in_processes(work: Callable[[int], Any], count: int = 2, timeout: float = 250) -> list[Ended]:
+def in_processes(work: Callable[[int], Any], count: int = 2, timeout: float = 400) -> list[Ended]:
     """`work(rank)` in each of `count` processes; one that takes longer is killed, and has no status."""
     store = torch.distributed.TCPStore("127.0.0.1", 0, None, True, timedelta(seconds=timeout), wait_for_workers=False)
     environment = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1"}

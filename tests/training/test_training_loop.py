@@ -473,7 +473,7 @@ def test_a_state_written_before_auto_existed_is_resumed(tmp_path: Path, monkeypa
     write_json(file, state)
     auto_means(monkeypatch, False)
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
-    assert read_json(file)["progress"]["machines"] == [{"mixed_precision": "no"}]
+    assert read_json(file)["progress"]["machines"] == [{"mixed_precision": "no", "num_processes": 1}]
 
 
 def test_clipping_bounds_the_step(tmp_path: Path) -> None:

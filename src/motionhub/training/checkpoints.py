@@ -185,7 +185,7 @@ def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]
             f"with resume='none' (--resume none) or another output_dir (--output_dir, now {recipe.output_dir!r})."
         )
     # Older states record no more of the machine.
-    older = {name: content[name] for name in ("mixed_precision", "num_processes")}
+    older = {name: content[name] for name in ("mixed_precision", "num_processes") if name in content}
     return Progress(**{"machines": [older], **content["progress"]})
 
 
