@@ -329,6 +329,17 @@ def test_workers_with_two_versions_of_an_estimator_end_the_run(videos: Path, job
     assert "Workers have av" in message and "and 1.0; install one version" in message
 
 
+def test_parts_of_two_runs_with_two_versions_of_an_estimator_are_not_mixed(
+    videos: Path, tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(videos, tmp_path / "out", 1, monkeypatch)
+    here = extraction_stages.versions(("mediapipe",))
+    monkeypatch.setattr(extraction_stages, "versions", lambda _: {**here, "av": "99.0"})
+    message = error_of(extracted, str(videos), str(tmp_path / "out"))
+    assert f"parts were made with av {here['av']} and 99.0; install one version" in message
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
 def test_a_worker_without_the_package_of_an_estimator_ends_the_run_in_one_line(videos: Path, tmp_path: Path) -> None:
     message = error_of(extracted, str(videos), str(tmp_path / "out"), experts=["toy_estimators:Unloadable"])
     assert "ImportError: The estimator needs toys: pip install toys" in message
