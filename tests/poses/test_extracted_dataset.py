@@ -366,6 +366,24 @@ def test_a_video_shared_among_workers_gives_the_same_part(
     assert marks[0]["sha256"] == marks[1]["sha256"] and marks[0]["rows"] == 2
 
 
+@pytest.mark.parametrize("error", [PermissionError("the token has expired"), OSError(28, "no space left")])
+def test_what_is_wrong_with_the_machine_is_no_failure_of_a_video(
+    error: OSError, job: Job, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def local(self: Store, name: str) -> Path:
+        raise error
+
+    stage = ExpertStage(job, 0)
+    monkeypatch.setattr(Store, "local", local)
+    answer = stage.answer(NAMES[0])
+    assert NAMES[0] in answer.refused and str(error) in answer.refused
+
+
+def test_a_video_that_has_vanished_is_a_failure_of_it(job: Job, quick: list[str]) -> None:
+    found = ExpertStage(job, 0).answer("gone.mp4")
+    assert isinstance(found.found, Failure) and found.found.kind == "FileNotFoundError" and not found.refused
+
+
 def test_a_part_waits_for_all_of_its_rows() -> None:
     rows = [{"part": part, "video": name, "share": 0, "refused": ""} for name in "ab" for part in (0, 1)]
     assert [(part, list(found)) for part, found in joined(rows, {0: 2, 1: 2})] == [(0, ["a", "b"]), (1, ["a", "b"])]
