@@ -99,7 +99,7 @@ def extract_dataset(
         timeout: seconds after which the process of an estimator is ended, for one video or share of a large one.
         licence: of clips without one in the table.
         engine: `"datasets"`: `num_proc` processes of this machine; `"ray"`: the cluster that RAY_ADDRESS names or
-            `ray.init` has connected, otherwise a new one on this machine.
+            `ray.init` has connected, otherwise one on this machine.
         resources: of the workers of each expert, by its name in `experts`; Ray only.
         videos_per_part, shard_bytes: how the rows are divided; a shard is closed at the first part that reaches
             `shard_bytes` in memory (Arrow).
