@@ -160,7 +160,7 @@ def map_on_ray(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -
 
 
 def started_ray() -> Any:
-    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or to one on this machine, which it may start.
+    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or to one on this machine.
 
     Raises:
         ImportError: it is not installed.
