@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -143,45 +144,43 @@ class Interrupted(Exception):
     """As a kill of the driver: nothing is cleaned up."""
 
 
-def interrupted(videos: Path, out: Path, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that ends after so many parts."""
+@pytest.fixture(scope="module")
+def killed(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a run that ended after two of three parts."""
     made: list[int] = []
 
     def finish(job: Job, number: int, *rest: Any) -> Any:
-        if len(made) == parts:
+        if len(made) == 2:
             raise Interrupted
         made.append(number)
         return finish_part(job, number, *rest)
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extraction_stages, "EstimatorProcess", InProcess)
         patch.setattr(extraction_engines, "finish_part", finish)
         patch.setattr(extracted_dataset.Lease, "__exit__", lambda self, *_: self._ended.set())
+        out = tmp_path_factory.mktemp("killed") / "out"
         with pytest.raises(Interrupted):
             extracted(videos, out)
+    return out
 
 
 def test_an_interrupted_run_resumes_with_the_same_bytes(
-    videos: Path, tmp_path: Path, quick: list[str], whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    videos: Path, killed: Path, tmp_path: Path, quick: list[str], whole: dict[str, bytes]
 ) -> None:
-    interrupted(videos, tmp_path / "out", 1, monkeypatch)
-    assert not (tmp_path / "out" / "manifest.json").exists()
-    quick.clear()
+    assert not (killed / "manifest.json").exists()
+    shutil.copytree(killed, tmp_path / "out")
     made = extracted(videos, tmp_path / "out")
-    assert quick == [Path(name).name for name in NAMES[2:] for _ in EXPERTS]  # the first part is not made again
+    assert quick == [Path(name).name for name in NAMES[4:] for _ in EXPERTS]  # two parts are not made again
     assert content(tmp_path / "out") == whole
-    assert (made.stats["videos"], made.stats["videos_of_this_run"]) == (6, 4)
+    assert (made.stats["videos"], made.stats["videos_of_this_run"]) == (6, 2)
 
 
-@pytest.mark.parametrize("damage", ["half", "empty", "altered", "gone", "mark"])
+@pytest.mark.parametrize("damage", ["half", "altered", "gone", "mark"])
 def test_half_written_and_damaged_parts_are_made_again(
-    damage: str,
-    videos: Path,
-    tmp_path: Path,
-    quick: list[str],
-    whole: dict[str, bytes],
-    monkeypatch: pytest.MonkeyPatch,
+    damage: str, videos: Path, killed: Path, tmp_path: Path, quick: list[str], whole: dict[str, bytes]
 ) -> None:
-    interrupted(videos, tmp_path / "out", 2, monkeypatch)
+    shutil.copytree(killed, tmp_path / "out")
     part = tmp_path / "out" / "state" / "parts" / "000001.parquet"
     before = part.read_bytes()
     if damage == "gone":
@@ -190,8 +189,7 @@ def test_half_written_and_damaged_parts_are_made_again(
         part.with_suffix(".json").write_bytes(b'{"plan": ')
     else:
         half = before[: len(before) // 2]
-        part.write_bytes({"half": half, "empty": b"", "altered": half + bytes(len(before) - len(half))}[damage])
-    quick.clear()
+        part.write_bytes({"half": half, "altered": half + bytes(len(before) - len(half))}[damage])
     extracted(videos, tmp_path / "out")
     assert {Path(name).name for name in NAMES[2:4]} <= set(quick)
     assert content(tmp_path / "out") == whole
@@ -208,20 +206,13 @@ def test_half_written_and_damaged_parts_are_made_again(
     ],
 )
 def test_an_interrupted_run_is_resumed_with_its_own_inputs_only(
-    change: Callable[[Path], dict[str, Any]],
-    named: str,
-    tmp_path: Path,
-    quick: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], dict[str, Any]], named: str, videos: Path, killed: Path, tmp_path: Path, quick: list[str]
 ) -> None:
-    root = tmp_path / "videos"
-    for name in NAMES[:4]:
-        (root / name).parent.mkdir(exist_ok=True, parents=True)
-        write_video(root / name, greys(12))
-    interrupted(root, tmp_path / "out", 1, monkeypatch)
-    options = change(root)
-    message = error_of(extracted, str(root), str(tmp_path / "out"), **options)
-    assert f"was begun with other inputs ({named})" in message
+    shutil.copytree(videos, tmp_path / "videos")
+    shutil.copytree(killed, tmp_path / "out")
+    options = change(tmp_path / "videos")
+    message = error_of(extracted, str(tmp_path / "videos"), str(tmp_path / "out"), **options)
+    assert f"was begun with other inputs ({named})" in message and quick == []
 
 
 def test_a_finished_dataset_stays_as_it_is(videos: Path, tmp_path: Path, quick: list[str]) -> None:
@@ -329,6 +320,17 @@ def test_workers_with_two_versions_of_an_estimator_end_the_run(videos: Path, job
     assert "Workers have av" in message and "and 1.0; install one version" in message
 
 
+def test_parts_of_two_runs_with_two_versions_of_an_estimator_are_not_mixed(
+    videos: Path, killed: Path, tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(killed, tmp_path / "out")
+    here = extraction_stages.versions(("mediapipe",))
+    monkeypatch.setattr(extraction_stages, "versions", lambda _: {**here, "av": "99.0"})
+    message = error_of(extracted, str(videos), str(tmp_path / "out"))
+    assert f"parts were made with av {here['av']} and 99.0; install one version" in message
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
 def test_a_worker_without_the_package_of_an_estimator_ends_the_run_in_one_line(videos: Path, tmp_path: Path) -> None:
     message = error_of(extracted, str(videos), str(tmp_path / "out"), experts=["toy_estimators:Unloadable"])
     assert "ImportError: The estimator needs toys: pip install toys" in message
@@ -362,6 +364,24 @@ def test_a_video_shared_among_workers_gives_the_same_part(
         assert (number, len(rows) > 2) == (0, split == 400)
         marks.append(finish_part(job, 0, part, extraction_stages.unpacked(2, found)))
     assert marks[0]["sha256"] == marks[1]["sha256"] and marks[0]["rows"] == 2
+
+
+@pytest.mark.parametrize("error", [PermissionError("the token has expired"), OSError(28, "no space left")])
+def test_what_is_wrong_with_the_machine_is_no_failure_of_a_video(
+    error: OSError, job: Job, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def local(self: Store, name: str) -> Path:
+        raise error
+
+    stage = ExpertStage(job, 0)
+    monkeypatch.setattr(Store, "local", local)
+    answer = stage.answer(NAMES[0])
+    assert NAMES[0] in answer.refused and str(error) in answer.refused
+
+
+def test_a_video_that_has_vanished_is_a_failure_of_it(job: Job, quick: list[str]) -> None:
+    found = ExpertStage(job, 0).answer("gone.mp4")
+    assert isinstance(found.found, Failure) and found.found.kind == "FileNotFoundError" and not found.refused
 
 
 def test_a_part_waits_for_all_of_its_rows() -> None:

@@ -37,8 +37,9 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
-        hook = {"worker_process_setup_hook": "loopback_store.register"}
-        ray.init(num_cpus=2, object_store_memory=2e8, include_dashboard=False, log_to_driver=False, runtime_env=hook)
+        # "local": not the cluster that somebody else may have on this machine.
+        how = {"num_cpus": 2, "object_store_memory": 2 * 10**8, "include_dashboard": False, "log_to_driver": False}
+        ray.init("local", runtime_env={"worker_process_setup_hook": "loopback_store.register"}, **how)
         yield ray
         ray.shutdown()
 

@@ -99,7 +99,7 @@ def extract_dataset(
         timeout: seconds after which the process of an estimator is ended, for one video or share of a large one.
         licence: of clips without one in the table.
         engine: `"datasets"`: `num_proc` processes of this machine; `"ray"`: the cluster that RAY_ADDRESS names or
-            `ray.init` has connected, otherwise a new one on this machine.
+            `ray.init` has connected, otherwise one on this machine.
         resources: of the workers of each expert, by its name in `experts`; Ray only.
         videos_per_part, shard_bytes: how the rows are divided; a shard is closed at the first part that reaches
             `shard_bytes` in memory (Arrow).
@@ -192,6 +192,7 @@ class _Run:
                 self.lease.check()
                 bar.update(mark["videos"])
                 seen.append(mark)
+                check_versions(self.job.out, seen[:1] + seen[-1:])
                 if time.perf_counter() - self.reported > _REPORT_EVERY:
                     self.reported = time.perf_counter()
                     made = sum(one["videos"] for one in seen) - done
@@ -199,6 +200,7 @@ class _Run:
 
     def finish(self, marks: dict[int, dict[str, Any]]) -> ExtractedDataset:
         """Shards, reports, card and manifest of the finished parts; damaged parts are made again."""
+        check_versions(self.job.out, list(marks.values()))
         for _ in range(_ROUNDS):
             damaged = self._write_shards(marks)
             if not damaged:
@@ -278,6 +280,18 @@ class _Run:
 
     def _write_json(self, name: str, content: Any) -> None:
         self.job.out.write(name, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def check_versions(out: Store, marks: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ValueError if parts were made with several versions of a package, by several workers or runs."""
+    for mark in marks[1:]:
+        for name, version in marks[0]["versions"].items():
+            if mark["versions"].get(name) != version:
+                other = mark["versions"].get(name)
+                raise ValueError(
+                    f"{out.address}: parts were made with {name} {version} and {other}; install one version on all "
+                    f"workers, remove {out.address}/{STATE} and run the same call again."
+                )
 
 
 def parse_experts(experts: Sequence[str]) -> tuple[Expert, ...]:

@@ -160,7 +160,7 @@ def map_on_ray(call: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -
 
 
 def started_ray() -> Any:
-    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or to a new one on this machine.
+    """The module `ray`, connected to the cluster that RAY_ADDRESS names, or to one on this machine.
 
     Raises:
         ImportError: it is not installed.
@@ -171,7 +171,11 @@ def started_ray() -> Any:
     except ImportError:
         raise ImportError("engine='ray' needs Ray; install it with: pip install 'motionhub[ray]'") from None
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False)
+        try:
+            ray.init(log_to_driver=False)
+        except (ConnectionError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:300]
+            raise RuntimeError(f"No Ray cluster answers ({why}); set RAY_ADDRESS=HOST:6379, or =local.") from None
     return ray
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from motionhub.data.build.lease import read_owner
 from motionhub.data.build.shards import PARQUET, rows_to_table
-from motionhub.data.build.store import Store, StoreError
+from motionhub.data.build.store import Store
 from motionhub.data.formats.schema import features
 from motionhub.poses.estimator_process import EstimatorProcess, EstimatorUnusable, Failure, failure_of, versions
 from motionhub.poses.extraction_plan import PlannedVideo, part_name
@@ -117,12 +117,12 @@ class ExpertStage:
             with self.job.videos.local(name) as path:
                 fetched = time.perf_counter() - began
                 found = _without_path(self.process.detect(path, share, count, **windows), str(path), name)
-        except StoreError as error:  # of the store, not of the video
-            return Answer((), refused=str(error))
-        except EstimatorUnusable as error:  # after a crash it could not be loaded again
-            return Answer((), refused=f"{socket.gethostname()}: {error}")
-        except OSError as error:
+        except FileNotFoundError as error:
             found = failure_of(error)
+        except (EstimatorUnusable, OSError) as error:
+            # Of the machine or the store, not of the video: no answer, no access, a full disk, an estimator that could
+            # not be loaded again after a crash.
+            return Answer((), refused=f"{socket.gethostname()}: {name}: {error}")
         return Answer(found if isinstance(found, Failure) else tuple(found), fetched, self.versions)
 
 
