@@ -45,7 +45,7 @@ def comparison_rows(found: Comparison) -> list[tuple[Any, ...]]:
     known = [row for row in found.rows() if row["difference"] is not None]
     rows: list[tuple[Any, ...]] = []
     for row in sorted(known, key=lambda row: -abs(row["difference"]))[:_SHOWN]:
-        interval = "–" if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
+        interval = "" if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
         numbers = (f"{row['first']:.1f}", f"{row['second']:.1f}", f"{row['difference']:+.1f}", interval)
         rows.append((row["angle"].replace("_", " "), row["phase"], *numbers))
     return rows
