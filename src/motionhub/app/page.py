@@ -49,7 +49,7 @@ class Page:
     def build(self) -> Any:
         """The `gradio.Blocks`."""
         gr = self.gr
-        with gr.Blocks(title="motionhub", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        with gr.Blocks(title="motionhub", analytics_enabled=False, delete_cache=(300, 3000)) as page:
             gr.HTML(_INTRO)
             memory = gr.State(None, time_to_live=3600)
             with gr.Tabs():
