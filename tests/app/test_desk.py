@@ -131,7 +131,9 @@ def test_html_in_labels_names_and_templates_is_text(tmp_path):
     label, clip = '<img src=x onerror="alert(1)">${alert(2)}{{value}}', motionhub.generate("wave", seed=0)
     rows = [{"track_id": 0, "start_s": 0.0, "end_s": 1.0, "label": label, "score": 0.9}]
     named = Named(Recording("<b>name</b>.npz", clip), (label,), rows, {0: (label, 0.5)}, ("<i>note</i>",))
-    found = Elements(markup.answer(named))
+    shown = markup.answer(named)
+    found = Elements(shown)
+    assert "${" not in shown and "{{" not in shown
     assert not {tag for tag, _ in found.tags} & {"img", "b", "i", "script"}
     assert label in found.texts and "<i>note</i>" in found.texts
     assert label in next(attrs["title"] for tag, attrs in found.tags if attrs.get("class") == "mh-bar")

@@ -72,7 +72,7 @@ def test_two_visitors_at_once_get_their_own_answers_and_nothing_is_asked_elsewhe
     from gradio_client import Client
 
     def named(action: str) -> str:
-        visitor = Client(address, verbose=False)
+        visitor = Client(address, verbose=False, httpx_kwargs={"timeout": 300.0})
         given = [None, None, f"{action}.npz", "wave, kick", "", False, *_STATED]
         return str(visitor.predict(*given, api_name="/name_actions")[1])
 

@@ -115,6 +115,10 @@ test("bad input is a sentence that says what to do, and labels are text, never H
   assert.match(await pressed(page, "#mh-name", "#mh-answer"), /No labels/);
   await page.fill("#mh-labels textarea", "wave, <img src=x onerror=window.bad=1>${window.bad=2}{{value}}");
   const text = await pressed(page, "#mh-name", "#mh-answer");
+  await page.click("text=More");
+  await page.check("text=Never answer");
+  await page.fill("#mh-labels textarea", "wave <img src=x onerror=window.bad=1>${window.bad=2}{{value}}");
+  assert.match(await pressed(page, "#mh-name", "#mh-answer"), /wave <img src=x onerror=window\.bad=1>\$\{window\.bad=2\}\{\{value\}\}/);
   assert.equal(await page.evaluate(() => window.bad), undefined);
   assert.equal(await page.locator("#mh-answer img").count(), 0);
   assert.ok(text.length > 10);

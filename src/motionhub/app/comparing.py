@@ -40,12 +40,12 @@ def comparison_lines(found: Comparison) -> list[str]:
     return lines
 
 
-def comparison_rows(found: Comparison) -> list[tuple[str, ...]]:
+def comparison_rows(found: Comparison) -> list[tuple[Any, ...]]:
     """The angles that differ most: name, phase, degrees in both, difference, its 95 % interval."""
     known = [row for row in found.rows() if row["difference"] is not None]
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for row in sorted(known, key=lambda row: -abs(row["difference"]))[:_SHOWN]:
-        interval = "one repetition" if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
+        interval = "" if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
         numbers = (f"{row['first']:.1f}", f"{row['second']:.1f}", f"{row['difference']:+.1f}", interval)
         rows.append((row["angle"].replace("_", " "), row["phase"], *numbers))
     return rows
@@ -73,12 +73,13 @@ def comparison_pictures(found: Comparison, names: tuple[str, str], folder: Path)
     return [(moving, f"{both} side by side, aligned in time"), (angles, f"joint angles of {both} that differ most")]
 
 
-def quality_rows(models: Models, recording: Recording) -> tuple[list[tuple[str, ...]], list[str]]:
+def quality_rows(models: Models, recording: Recording) -> tuple[list[tuple[Any, ...]], list[str]]:
     """`(person, score, interval, visible)` of every person, and what must be known of these scores."""
     pipe = models.quality
     with by_shown_name(Path(recording.name), recording.name):
         found = pipe(recording.for_dims(int(pipe.feature_extractor.num_dims)))
-    rows, notes = [], []
+    rows: list[tuple[Any, ...]] = []
+    notes: list[str] = []
     for each in found:
         doubtful = each["doubt"] is not None
         limits = each["interval"]

@@ -158,8 +158,8 @@ class Desk:
             parts = []
             if self.models.quality_source is not None or not correct:
                 rows, notes = comparing.quality_rows(self.models, recording)
-                head = ("who", "score", "95 % limits", "joints seen")
-                parts += [markup.table(head, rows, "Score of the movement"), markup.notes(notes)]
+                scored = ("who", "score", "95 % limits", "joints seen")
+                parts += [markup.table(scored, rows, "Score of the movement"), markup.notes(notes)]
             if correct:
                 others, left_out = self._readable(correct, facts, memory, progress)
                 rows_of = comparing.deviation_rows(recording, others)

@@ -38,7 +38,7 @@ def moving_picture(recording: Recording, path: str | Path, progress: Progress | 
         shown = takewhile(lambda one: one[0] < total, images)
         return write_overlay(_reported(shown, total, progress), recording.sequence, path, recording.boxes)
     pixels = in_pixels(recording.sequence)
-    blank = np.full((SIZE[1], SIZE[0], 3), _GROUND, np.uint8)
+    blank: np.ndarray = np.full((SIZE[1], SIZE[0], 3), _GROUND, np.uint8)
     frames = ((frame, blank) for frame in range(pixels.num_frames))
     return write_overlay(_reported(frames, pixels.num_frames, progress), pixels, path)
 

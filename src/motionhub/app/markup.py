@@ -1,7 +1,7 @@
 """HTML of the answers. Whatever comes from a file or a visitor is escaped here, and nowhere else."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from motionhub.app.naming import Named, person, sentences
@@ -9,6 +9,11 @@ from motionhub.app.naming import Named, person, sentences
 
 # Okabe and Ito's set and two more, readable on light and dark.
 COLOURS = ("#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#785EF0", "#BEB428", "#B5694F", "#8C93A0")
+
+
+def escape(text: str) -> str:
+    """A text as HTML, in which Gradio finds no expression of its templates (`${...}`, `{{...}}`) either."""
+    return html.escape(text).replace("$", "&#36;").replace("{", "&#123;")
 
 
 def refusal(text: str) -> str:

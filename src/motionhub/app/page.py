@@ -49,7 +49,7 @@ class Page:
     def build(self) -> Any:
         """The `gradio.Blocks`."""
         gr = self.gr
-        with gr.Blocks(title="motionhub", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        with gr.Blocks(title="motionhub", analytics_enabled=False, delete_cache=(300, 3000)) as page:
             gr.HTML(_INTRO)
             memory = gr.State(None, time_to_live=3600)
             with gr.Tabs():
@@ -107,7 +107,7 @@ class Page:
             file, camera, given, labels, background, force, *stated, known = values
             known = known or Memory()
             chosen = file or camera or self._path_of(given)
-            how = {"background": background, "force": force, "progress": _progress_of(progress)}
+            how: dict[str, Any] = {"background": background, "force": force, "progress": _progress_of(progress)}
             shown = self.desk.name(chosen, labels, _facts(stated), known, _visitor(request), **how)
             return shown.video, shown.html, list(shown.files) or None, known
 
@@ -134,8 +134,8 @@ class Page:
             files, also, text, *stated, known = values
             known = known or Memory()
             chosen = [*(files or ()), *(map(str, self.given.values()) if also else ())]
-            shown_by = {"progress": _progress_of(progress)}
-            shown = self.desk.search(chosen, text, _facts(stated), known, _visitor(request), **shown_by)
+            reported: dict[str, Any] = {"progress": _progress_of(progress)}
+            shown = self.desk.search(chosen, text, _facts(stated), known, _visitor(request), **reported)
             return shown.html, known
 
         self._bind(button, search, [files, also, text, *facts, memory], [answer, memory], "search", text)
@@ -223,7 +223,7 @@ class Page:
     ) -> None:
         """Calls the function on a click, and on Enter in a text; computations of all visitors take turns."""
         function = self._typed(function)
-        how = {"concurrency_limit": 1, "concurrency_id": "compute", "show_progress_on": [outputs[0]]}
+        how: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "compute", "show_progress_on": [outputs[0]]}
         button.click(function, inputs, outputs, api_name=name, **how)
         if entered is not None:
             entered.submit(function, inputs, outputs, api_visibility="private", **how)

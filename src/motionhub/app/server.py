@@ -75,22 +75,26 @@ _CLOSED: dict[str, Any] = {
     "run_history": False,
     "footer_links": [],
     "inbrowser": False,
+    # Gradio waits for its server, without limit, and then asks it again, for three seconds: too few on a busy machine.
+    "_frontend": False,
 }
 
 
 @contextmanager
 def _quiet_gradio(folder: str) -> Iterator[None]:
     """Gradio's environment: no reports, files in `folder`, and no switches of its own or of FastAPI's telemetry."""
-    own = {name for name in os.environ if name.startswith(("GRADIO_", "OTEL_"))}
-    before = {name: os.environ.pop(name) for name in own}
-    ours = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder}
+    own = [name for name in os.environ if name.startswith(("GRADIO_", "OTEL_"))]
+    direct = ",".join([*filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]), *LOOPBACK])
+    ours = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder, "no_proxy": direct, "NO_PROXY": direct}
+    before = {name: os.environ.pop(name, None) for name in {*own, *ours}}
     os.environ.update(ours)
     try:
         yield
     finally:
-        for name in ours:
+        for name, value in before.items():
             os.environ.pop(name, None)
-        os.environ.update(before)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _middleware(hosts: tuple[str, ...] | None) -> Any:
