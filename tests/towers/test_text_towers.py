@@ -286,7 +286,7 @@ def test_a_forward_pass_holds_many_short_texts_and_few_long_ones(tiny, monkeypat
     texts = [f"{letter} {number}" + " b c d" * (number % 4) for number in range(8) for letter in "xyz"]
     vectors = tower.encode(texts)
     assert sorted(text for part in passes for text in part) == sorted(texts)
-    counts = [loaded.num_tokens(part) for part in passes]
+    counts = [[min(count, loaded.max_tokens) for count in loaded.num_tokens(part)] for part in passes]
     assert all(len(part) <= 5 and (len(part) == 1 or len(part) * max(part) <= 24) for part in counts)
     assert max(map(len, counts)) > 1
     monkeypatch.setattr(tower, "_known", {})

@@ -218,8 +218,8 @@ def frames_of_lines(
                 raise ValueError(f"has {len(line)} characters, more than {MOST_CHARACTERS}")
             keypoints, ids, time = people_of(json.loads(line))
         except (ValueError, RecursionError) as error:
-            told = not isinstance(error, json.JSONDecodeError | RecursionError)
-            reason = " ".join(str(error).split())[:200] if told else "no JSON"
+            parsed = not isinstance(error, json.JSONDecodeError | RecursionError)
+            reason = " ".join(str(error).split())[:200] if parsed else "no JSON"
             yield LiveFrame(np.zeros((0, 0, 2)), problem=f"line {number + 1}: {reason}")
             continue
         due = number / fps if time is None else time

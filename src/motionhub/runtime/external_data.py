@@ -45,7 +45,8 @@ def _fields(content: bytes, place: int, end: int) -> Iterator[tuple[int, int, in
     """Number, value (of a whole number), begin and end (of what has a length) of each field."""
     while place < end:
         key, place = _varint(content, place, end)
-        value, first, last = 0, place, None
+        value, first = 0, place
+        last: int | None = None
         if key & 7 == 0:
             value, place = _varint(content, place, end)
         elif key & 7 in (1, 5):

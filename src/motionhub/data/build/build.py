@@ -166,7 +166,7 @@ def save_dataset_report(
     """
     out_dir, root, facts = Path(out_dir), Path(root), under(get_dataset(reader), terms)
     facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
-    asked = {"dataset": facts.name, "root": str(root.resolve()), "strict": strict, "expect": expect}
+    asked: dict[str, Any] = {"dataset": facts.name, "root": str(root.resolve()), "strict": strict, "expect": expect}
     asked |= {"exclude": str(exclude), "terms": str(terms), "named": str(named)}
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         if made := _finished(out_dir, asked):
@@ -198,8 +198,8 @@ def save_dataset_report(
         shutil.rmtree(complete, ignore_errors=True)
         _write_complete(facts, rows, staged, complete, [path.name for path in lists], draw_layout, shard_bytes, expect)
         out_dir.parent.mkdir(parents=True, exist_ok=True)
-        made = {"clips": len(rows), "files": staged.num_sources, "broken": staged.broken}
-        write_text(state / _FINISHED, json.dumps({"asked": asked, "card": _card_hash(complete), **made}))
+        counts = {"clips": len(rows), "files": staged.num_sources, "broken": staged.broken}
+        write_text(state / _FINISHED, json.dumps({"asked": asked, "card": _card_hash(complete), **counts}))
         os.replace(complete, out_dir)
     if staged.broken:
         warnings.warn(_broken_message(staged.broken, staged.num_sources), stacklevel=2)
