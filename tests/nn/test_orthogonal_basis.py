@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, orthonormal_columns
+from motionhub.nn.orthogonal_basis import OrthogonalBasis, constant_bases, orthonormal_columns
 
 
 def projection(features: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
@@ -119,3 +119,15 @@ def test_more_directions_than_channels_is_an_error(shape):
 def test_unknown_sign_rule_is_an_error():
     with pytest.raises(ValueError, match="householder"):
         OrthogonalBasis(8, 4, signs="lapack")
+
+
+def test_a_constant_basis_is_the_one_of_now_and_only_within_the_block():
+    basis = OrthogonalBasis(6, 3)
+    model = torch.nn.Sequential(basis)
+    before = basis().detach()
+    with constant_bases(model):
+        with torch.no_grad():
+            basis.directions.mul_(-1)
+        assert torch.equal(basis(), before) and "0.constant" not in model.state_dict()
+    torch.testing.assert_close(basis(), -before)
+    assert not list(model.buffers())
