@@ -173,16 +173,14 @@ def _note_classes(path: Path, entries: Iterable[dict[str, Any]]) -> None:
 
 def _frames(path: Path, images: dict[int | str, dict[str, Any]], of_image: dict[int | str, list[Detection]]) -> Frames:
     """The people of each frame of one recording."""
-    numbers = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
-    several = len({*numbers.values()}) < len(numbers)
-    if several or None in numbers.values():
-        reason = "some images have no number"
-        if None not in numbers.values():
-            reason = "several images have the same frame number"
-        whole = all(type(image_id) is int for image_id in images)
+    found = [_frame_number(image, image_id) for image_id, image in images.items()]
+    known = [number for number in found if number is not None]
+    placed = dict(zip(images, known, strict=False))
+    if len({*known}) < len(found):
+        reason = "several images have the same frame number" if None not in found else "some images have no number"
+        whole = all(isinstance(image_id, int) for image_id in images)
         note(path, "images", f"{reason}, so their {'ids place' if whole else 'order places'} them.")
-        numbers = {image_id: image_id if whole else row for row, image_id in enumerate(images)}  # type: ignore[misc]
-    placed: dict[int | str, int] = numbers  # type: ignore[assignment]
+        placed = {each: each if whole and isinstance(each, int) else row for row, each in enumerate(images)}
     pairs = [(placed[image_id], person) for image_id in images for person in of_image[image_id]]
     return frames_of(path, [*placed.values()], [number for number, _ in pairs], [person for _, person in pairs])
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from motionhub.data.formats.clock import clock_seconds
@@ -83,6 +83,7 @@ NAME_LISTS = (
     "landmark_names",
     "keypoints",
 )
+_PEOPLE, _STAMPS = frozenset(PEOPLE), frozenset(STAMPS)
 # Beside frames or recordings, about all of them.
 FACTS = ("meta_info", "info", "metadata", "meta", "config", "categories", "licenses", *NAME_LISTS)
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
@@ -267,6 +268,8 @@ def is_person(item: Any) -> bool:
 
 def people_key(frame: dict[str, Any]) -> str | None:
     """The key of the people of a frame."""
+    if _PEOPLE.isdisjoint(frame):
+        return None
     listed = (key for key in PEOPLE if isinstance(frame.get(key), list))
     return next((key for key in listed if all(isinstance(one, dict) for one in frame[key])), None)
 
@@ -346,8 +349,7 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         people = [frame["instances"]]
     if people is None and isinstance(nested := frame.get("predictions"), list) and len(nested) == 1:  # MMPose
         people = nested[0] if isinstance(nested[0], list) else None
-    nested = any(isinstance(value, list | dict) and value for value in frame.values())
-    if people is None and nested:
+    if people is None and any(isinstance(value, list | dict) and value for value in frame.values()):
         raise bad_file(path, place, f"expected one of {list(PEOPLE[:6])}, got the keys {list(frame)[:8]}.")
     image = next((frame[key] for key in ("image_id", *IMAGES) if isinstance(frame.get(key), str)), "")
     return Frame(place, people or [], *moment_of(frame), video_of(frame, image))
@@ -372,6 +374,8 @@ def _stated_number(frame: dict[str, Any]) -> int | None:
 
 
 def _stamp(frame: dict[str, Any]) -> float | None:
+    if _STAMPS.isdisjoint(frame):
+        return None
     for key in STAMPS:
         value = frame.get(key)
         if isinstance(value, str):
@@ -396,7 +400,8 @@ def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:
         return frames
     joined: dict[Any, Frame] = {}
     for position, frame in enumerate(frames):
-        moment = (frame.number, frame.stamp, frame.video[0], str(PurePath(frame.video[1]).parent))
+        folder = frame.video[1].replace("\\", "/").rpartition("/")[0]
+        moment = (frame.number, frame.stamp, frame.video[0], folder)
         key = position if frame.number is frame.stamp is None else moment
         first = joined.setdefault(key, replace(frame, people=[]))
         first.people.extend(frame.people)

@@ -24,6 +24,7 @@ SCORES = (
     *("inFrameLikelihood", "likelihood"),
 )
 NAMES = ("name", "landmarkType", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
+_SCORES = frozenset(SCORES)
 # Fewer people are read one by one; these keys need it.
 _FEW, _PLAIN = 64, frozenset(("labels", "pose"))
 PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
@@ -133,46 +134,92 @@ def _parts(
 
 
 def people_of(path: Path, frames: Sequence[Frame], program: Program) -> list[list[Person]]:
-    """The people of each frame, as `people_in`; plain lists of numbers are read at once, which is faster."""
+    """The people of each frame, as `people_in`; people of one form are read at once, which is faster."""
     found = _at_once(path, frames, program)
     return [people_in(path, frame, program) for frame in frames] if found is None else found
 
 
 def _at_once(path: Path, frames: Sequence[Frame], program: Program) -> list[list[Person]] | None:
-    """None where people are no objects with the same lists of numbers."""
+    """None where people are no objects with the same lists of numbers, or of keypoints with the same names."""
     entries = [entry for frame in frames for entry in frame.people]
     if len(entries) < _FEW or any(len(frame.people) > MAX_PEOPLE for frame in frames):
         return None
     if not all(type(entry) is dict and _PLAIN.isdisjoint(entry) for entry in entries):
         return None
-    key = next((key for key in (*program.points, *POINTS_3D) if entries[0].get(key)), None)
-    before = (*program.points, *POINTS_3D)[: (*program.points, *POINTS_3D).index(key)] if key else ()
-    scored = next((name for name in SCORES if isinstance(entries[0].get(name), list)), None)
+    keys = (*program.points, *POINTS_3D)
+    key = next((key for key in keys if entries[0].get(key)), None)
+    if key is None or any(name in entry for entry in entries for name in keys[: keys.index(key)]):
+        return None
     lists = [entry.get(key) for entry in entries]
-    if key is None or any(name in entry for entry in entries for name in before):
+    if not all(type(each) is list and each for each in lists):
         return None
-    if not all(type(each) is list and each and type(each[0]) is list for each in lists):
-        return None
-    stated = {name for keys in {tuple(entry) for entry in entries} for name in keys}
-    for name in stated.intersection(SCORES):
-        if any((type(entry.get(name)) is list) != (name == scored) for entry in entries):
-            return None
+    read = _objects_at_once if type(lists[0][0]) is dict else _numbers_at_once
     try:
-        table = number_array(path, key, lists)
-        scores = None if scored is None else number_array(path, scored, [entry[scored] for entry in entries])
+        found = read(path, key, entries, lists, program)
     except ValueError:
         return None
-    if table.ndim != 3 or not 2 <= table.shape[2] <= 4 or (scores is not None and scores.shape != table.shape[:2]):
+    if found is None:
         return None
-    points, values = _parts(table, scores, 0, key in POINTS_3D, program)
-    tracked = not stated.isdisjoint(TRACKS)
+    table, scores, names, axes = found
+    points, values = _parts(table, scores, axes, key in POINTS_3D, program)
+    tracked = any(not entry.keys().isdisjoint(TRACKS) for entry in entries)
     people = iter(
         [
-            Person(points[row], None if values is None else values[row], None, track_of(entry) if tracked else None)
+            Person(points[row], None if values is None else values[row], names, track_of(entry) if tracked else None)
             for row, entry in enumerate(entries)
         ]
     )
     return [[next(people) for _ in frame.people] for frame in frames]
+
+
+# `(people, joints, columns)`, the scores beside them, the names, and how many columns are coordinates (0: not said).
+_Table = tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None, int]
+
+
+def _numbers_at_once(
+    path: Path, key: str, entries: list[dict[str, Any]], lists: list[Any], program: Program
+) -> _Table | None:
+    """Of keypoints that are lists of numbers."""
+    scored = next((name for name in SCORES if isinstance(entries[0].get(name), list)), None)
+    if not all(type(each[0]) is list for each in lists):
+        return None
+    for name in {name for names in {tuple(entry) for entry in entries} for name in names}.intersection(SCORES):
+        if any((type(entry.get(name)) is list) != (name == scored) for entry in entries):
+            return None
+    table = number_array(path, key, lists)
+    scores = None if scored is None else number_array(path, scored, [entry[scored] for entry in entries])
+    if table.ndim != 3 or not 2 <= table.shape[2] <= 4 or (scores is not None and scores.shape != table.shape[:2]):
+        return None
+    return table, scores, None, 0
+
+
+def _objects_at_once(
+    path: Path, key: str, entries: list[dict[str, Any]], lists: list[Any], program: Program
+) -> _Table | None:
+    """Of keypoints that are objects with the same keys, and with the same names in everybody."""
+    joints, first = len(lists[0]), lists[0][0]
+    flat = [one for each in lists for one in each]
+    if not 0 < joints <= 4 * MAX_JOINTS or any(len(each) != joints for each in lists):
+        return None
+    if not all(type(one) is dict and one.keys() == first.keys() for one in flat):
+        return None
+    if not first.keys().isdisjoint(PLACES) or any(
+        type(entry.get(name)) is list for entry in entries for name in SCORES
+    ):
+        return None
+    axes = next((axes for axes in ("xyz", "xy", "XYZ", "XY") if first.keys() >= {*axes}), None)
+    for name in first.keys() & {*NAMES}:
+        named = [one[name] for one in flat]
+        if named != named[:joints] * len(lists):
+            return None
+    if axes is None:
+        return None
+    table = number_array(path, key, [[one[axis] for axis in axes] for one in flat]).reshape(len(lists), joints, -1)
+    scored = next((name for name in SCORES if name in first), None)
+    scores = None
+    if scored is not None:
+        scores = np.nan_to_num(number_array(path, key, [one[scored] for one in flat])).reshape(len(lists), joints)
+    return table, scores, _names(lists[0], program), len(axes)
 
 
 def with_labels(path: Path, place: str, person: Person, labels: Any) -> Person:
