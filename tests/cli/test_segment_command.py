@@ -130,6 +130,7 @@ def test_a_model_of_whole_clips_is_refused_with_the_names_of_models_that_label_f
     config = UnikConfig.from_pretrained(checkpoint)
     UnikForActionClassification(config).save_pretrained(tmp_path)
     SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path)
+    capsys.readouterr()  # the progress bar of saving
     assert main(["segment", str(recordings / "Seq1_7.csv"), "--model", str(tmp_path)]) == 2
     shown = capsys.readouterr()
     assert shown.out == "" and "motionhub/unik-daily-small" in shown.err and shown.err.count("\n") == 1
