@@ -199,7 +199,7 @@ def launch(name: str, folder: Path, path: str, address: str) -> dict[str, Any]:
         nodes, restarts = ("1:2", 2) if name == "elastic" else ("2", 0)
         ended = finish(*(start(node, order, nodes, restarts) for node in NODES))
         found["first node"] = {"status": ended[0][0], "says": own_lines(ended[0][1])}
-        found["output"] = ended[0][1][-3000:]
+        found["first node"]["output"] = ended[0][1][-3000:]
     again = {**order, "attempt": 1}
     if name in ("path", "address"):
         ended = finish(*(start(node, order) for node in NODES))

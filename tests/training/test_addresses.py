@@ -1,7 +1,6 @@
 """Shards at an address: the rows of a folder, one request a row group, and one line for what is not there."""
 
 import pickle
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +143,14 @@ def test_an_address_with_nothing_there_is_one_line(address: str) -> None:
 
 
 def test_a_web_address_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("fsspec.implementations.http")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    def lacking(*_: Any) -> None:  # as fsspec says it; it keeps what it has imported once
+        raise ImportError('HTTPFileSystem requires "requests" and "aiohttp" to be installed')
+
+    monkeypatch.setattr(streaming, "url_to_fs", lacking)
     with pytest.raises(ImportError, match=r'pip install "motionhub\[http\]"'):
         files_at("http://127.0.0.1:9/clips")
+    with pytest.raises(ImportError, match=r'pip install "motionhub\[http\]"'):
+        ShardedRows(["http://127.0.0.1:9/clips/data/clips.parquet"])
 
 
 def test_shards_with_other_columns_are_an_error_before_the_first_row(folder: Path) -> None:
