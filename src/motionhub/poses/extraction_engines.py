@@ -93,9 +93,10 @@ def _make_part(job: Job, name: str, sources: Sequence[str]) -> None:
     videos = [PlannedVideo(**json.loads(source)) for source in sources]
     answers = {}
     for video in videos:
-        answers[video.name] = [[stage.answer(video.name)] for stage in _stages[key]]
-        for refused in (answer.refused for own in answers[video.name] for answer in own if answer.refused):
+        found = [stage.answer(video.name) for stage in _stages[key]]
+        if refused := next((answer.refused for answer in found if answer.refused), ""):
             raise RunEnded(refused)
+        answers[video.name] = [[answer] for answer in found]
     finish_part(job, int(name.rpartition("/")[2]), videos, answers)
 
 
