@@ -368,9 +368,10 @@ def test_a_build_killed_after_its_last_rename_is_finished_by_the_same_call_alone
         save_dataset_report("n-ucla", nucla_folder, out)
 
 
+@pytest.mark.parametrize("name", ["n" * 5000, f"{'n' * 60}/" * 90])
 @pytest.mark.parametrize("kind", ["table", "zip"])
-def test_a_name_that_no_disk_takes_is_a_short_message(kind, tmp_path):
-    root, name = tmp_path / "raw", "n" * 5000
+def test_a_name_that_no_disk_takes_is_a_short_message(kind, name, tmp_path):
+    root = tmp_path / "raw"
     if kind == "table":
         root.mkdir()
         (root / "a.csv").write_text("x")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from motionhub.data.datasets.dataset import ClipFacts
-from motionhub.data.formats.files import LONGEST_NAME, bad_file, find_above, kept_until_changed, note, table_lines
+from motionhub.data.formats.files import bad_file, find_above, is_too_long, kept_until_changed, note, table_lines
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
@@ -110,8 +110,7 @@ def _row(found: Path, place: str, fields: dict[str, str]) -> TableRow:
     if ("start_s" in fields) != ("end_s" in fields):
         raise bad_file(found, "line 1", "start_s and end_s belong together; add the other one.")
     file = PurePosixPath(fields["file"].replace("\\", "/"))
-    long = any(len(part.encode()) > LONGEST_NAME for part in file.parts)
-    if not fields["file"] or file.is_absolute() or ".." in file.parts or long:
+    if not fields["file"] or file.is_absolute() or ".." in file.parts or is_too_long(file):
         raise bad_file(found, place, f"expected a file below the table's folder, got {fields['file'][:60]!r}.")
     if not fields["label"]:
         raise bad_file(found, place, f"{file} has no label.")

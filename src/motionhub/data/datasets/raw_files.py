@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import find_format
-from motionhub.data.formats.files import LONGEST_NAME, MAX_FILE_BYTES, MAX_JSON_BYTES, bad_file, read_text
+from motionhub.data.formats.files import MAX_FILE_BYTES, MAX_JSON_BYTES, bad_file, is_too_long, read_text
 
 
 # A zip file starts so, also a truncated one.
@@ -262,8 +262,8 @@ def _check_members(archive: Path, members: Sequence[zipfile.ZipInfo], facts: Dat
         inside = PurePosixPath(member.filename.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
             raise ValueError(f"{archive}: the entry {member.filename!r} leads out of the folder; refused.")
-        if any(len(part.encode()) > LONGEST_NAME for part in inside.parts):
-            reason = f"has a name of more than {LONGEST_NAME} bytes, which no disk takes"
+        if is_too_long(inside):
+            reason = "has a name longer than disks take"
             raise ValueError(f"{archive}: the entry {member.filename[:60]!r}... {reason}; rename it.")
         if member.file_size > largest:
             reason = f"extracts to {member.file_size} bytes, more than the limit of {largest} per file"

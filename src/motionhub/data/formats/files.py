@@ -11,7 +11,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, wraps
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 2**30
 # Parsed JSON takes about ten times its size in memory.
 MAX_JSON_BYTES = 2**28
 _LONGEST_ERROR = 700
-LONGEST_NAME = 255  # bytes of a file's name, on all usual disks
+LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes of a file's name, on all usual disks, and of a path below a folder
 # Poses as text shrink to a tenth in a gzip file; one that grows more than this is a bomb.
 _LEAST_UNZIPPED, _MOST_UNZIPPED = 2**23, 20
 Made = TypeVar("Made")
@@ -49,6 +49,13 @@ def bad_file(path: Path, place: str, reason: str) -> ValueError:
     line = " ".join(f"{place}: {reason}".split())
     shown = "".join(char if char.isprintable() else "?" for char in line[:_LONGEST_ERROR])
     return ValueError(f"{path}: {shown}{'...' if len(line) > _LONGEST_ERROR else ''}")
+
+
+def is_too_long(path: PurePath) -> bool:
+    """Whether a path that a stranger's file names is longer than disks take, in one part or in all."""
+    parts = [str(path), *path.parts]
+    sizes = [len(part.encode(errors="replace")) for part in parts]
+    return sizes[0] > LONGEST_PATH or max(sizes[1:], default=0) > LONGEST_NAME
 
 
 class FileNote(UserWarning):

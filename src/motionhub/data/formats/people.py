@@ -293,6 +293,9 @@ def _named_layout(
     rows = {each: [names.index(name) for name in each or ()] for each in kinds}
     chosen = []
     for person in people:
+        if len(person.points) != len(rows[person.names]):
+            reason = f"{len(person.points)} keypoints and {len(rows[person.names])} names"
+            raise bad_file(path, "joints", f"a person has {reason}; write a name for each.")
         points = np.full((len(names), person.points.shape[1]), np.nan)
         points[rows[person.names]] = person.points
         scores = None if person.scores is None else np.zeros(len(names))

@@ -39,7 +39,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     else:
         arrays = archive_of(path, content, _PARTS)
         groups = {name: arrays[name] for name in _PARTS if name in arrays}
-        counts = ", ".join(f"{len(array)} of {name}" for name, array in groups.items())
+        counts = ", ".join(f"{array.shape[0] if array.ndim else 1} of {name}" for name, array in groups.items())
         note(path, "arrays", f"clips in this order: {counts}; their labels (y) are not read.")
     batches = [_batch(path, name, array) for name, array in groups.items()]
     if options.layout is None and all(_is_ntu(batch) for batch in batches):
