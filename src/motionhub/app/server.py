@@ -100,7 +100,7 @@ def _quiet_gradio(folder: str) -> Iterator[None]:
 def _middleware(hosts: tuple[str, ...] | None) -> Any:
     from starlette.middleware import Middleware
 
-    return Middleware(Guard, hosts=hosts)  # type: ignore[arg-type]
+    return Middleware(Guard, hosts=hosts)
 
 
 def _free_port(host: str) -> int:

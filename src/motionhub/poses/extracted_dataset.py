@@ -127,7 +127,7 @@ def extract_dataset(
         raise ValueError(f"resources are of experts {[expert.name for expert in asked]}, got {sorted(unknown)}.")
     source, target = store_at(videos, storage_options), store_at(out, storage_options)
     every = versions()
-    options = {
+    options: dict[str, Any] = {
         "experts": list(experts),
         "layout": get_layout(layout).name,
         "min_present": min_present,

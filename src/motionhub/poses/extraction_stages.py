@@ -188,8 +188,8 @@ def finish_part(
             continue
         report["people"] += clip.num_people
         report["frames"] += clip.num_frames
-        facts = {"label": video.label, "clip_id": video.name, "licence": video.licence or job.licence}
-        rows.append(to_row(clip, source="videos", **facts))
+        licence = video.licence or job.licence
+        rows.append(to_row(clip, source="videos", label=video.label, clip_id=video.name, licence=licence))
     table = rows_to_table(rows, features(job.class_names).arrow_schema)
     file = io.BytesIO()
     pq.write_table(table, file, compression="zstd", **PARQUET)

@@ -189,7 +189,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         )
     for name, (kind, least, most) in _FACTS.items():
         value = facts.get(name)
-        if not isinstance(value, kind) or (kind is int and not least <= value <= most):
+        if not isinstance(value, kind) or (isinstance(value, int) and kind is int and not least <= value <= most):
             wanted = f"a number from {least} to {most}" if kind is int else f"a {kind.__name__}"
             raise ValueError(f"{path}: {name}: expected {wanted}, got {str(value)[:60]!r}; {again}.")
     if facts["people"] * facts["frames"] > _MOST_POSES:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from motionhub.hub.packaged import model_id
 from motionhub.runtime.predictor import Predictor
@@ -17,7 +17,8 @@ from motionhub.serving.notes import collected_warnings
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-KINDS = ("labels", "intervals", "embeddings")
+Kind = Literal["labels", "intervals", "embeddings"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _FEATURES = "skeleton-feature-extraction"
 # End of a model's class -> the pipeline of each answer.
 _HEADS: dict[str, dict[str, str]] = {
@@ -60,7 +61,7 @@ class ServedModel(ABC):
     """
 
     name: str
-    kinds: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     labels: list[str] | None
     zero_shot: bool
     layout: str | None

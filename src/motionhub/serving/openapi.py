@@ -74,7 +74,7 @@ def example(kind: str, zero_shot: bool, num_dims: int = 2) -> dict[str, Any]:
         zero_shot: whether it has labels.
         num_dims: of the model; 3 gives metres, three before the camera.
     """
-    still = [
+    still: list[list[float]] = [
         *([320, 100], [326, 94], [314, 94], [334, 98], [306, 98], [352, 150], [288, 150], [364, 205], [276, 205]),
         *([368, 258], [272, 258], [340, 270], [300, 270], [342, 350], [298, 350], [344, 430], [296, 430]),
     ]
