@@ -78,7 +78,9 @@ def example(kind: str, zero_shot: bool, num_dims: int = 2) -> dict[str, Any]:
         [320, 100], [326, 94], [314, 94], [334, 98], [306, 98], [352, 150], [288, 150], [364, 205], [276, 205],
         [368, 258], [272, 258], [340, 270], [300, 270], [342, 350], [298, 350], [344, 430], [296, 430],
     ]  # fmt: skip
-    frames = [[*still[:10], [272 - 6 * step, 258 - 50 * step], *still[11:]] for step in range(4)]
+    frames: list[list[list[float]]] = [
+        [*still[:10], [272 - 6 * step, 258 - 50 * step], *still[11:]] for step in range(4)
+    ]
     facts: dict[str, Any] = {"layout": "coco-17", "fps": 4, "unit": "pixel", "image_size": [640, 480]}
     if num_dims == 3:
         frames = [[[(x - 320) / 200, (y - 270) / 200, 3.0] for x, y in frame] for frame in frames]
