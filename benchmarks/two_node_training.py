@@ -235,7 +235,7 @@ def main() -> None:
     folder = options.folder.resolve()
     if folder.is_dir() and any(folder.iterdir()) and not options.again:
         raise SystemExit(f"{folder} is not empty: name a new folder, or pass --again")
-    data = folder / "data set"  # a name with a space
+    data = folder / "my dataset"  # a name with a space
     # 96 clips in two shards of several row groups
     files = write_groups(data, CLIPS, 16, 4, group_bytes=2**14, shard_bytes=2**17)
     print(f"{CLIPS} clips in {len(files)} shards; {EPOCHS} epochs of {CLIPS // BATCH} updates of {BATCH} clips")

@@ -81,7 +81,7 @@ def main() -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
     with nodes.two_nodes():
         holders = [hold_store(port) for port in (29501, 29502, 29503)]  # one for each run
-        order = nodes.order_of("replaced", folder, str(folder / "data set"), timeout=300) | {"kill": nodes.KILL}
+        order = nodes.order_of("replaced", folder, str(folder / "my dataset"), timeout=300) | {"kill": nodes.KILL}
         both = list(enumerate(nodes.NODES))
         started = [start(node, rank, 2, order, 29501, folder / f"killed-{rank}.txt") for rank, node in both]
         print(f"killed: {ended(*started)}, {nodes.own_lines((folder / 'killed-0.txt').read_text())}", flush=True)

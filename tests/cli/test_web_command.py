@@ -180,7 +180,8 @@ def test_the_page_names_the_checkpoint_and_not_one_of_its_files(tmp_path):
         (exported / name).write_bytes(b"0")
     config = read_json(tmor / "config.json")
     facts = {name: config.get(name, 1.0) for name in (*folder.OF_EXPORT, *folder.LEVELS)}
-    facts |= {"schema": 1, "format": "onnx", "tasks": [folder.TASK]}
+    facts |= {"schema": 1, "format": "onnx", "tasks": [folder.TASK], "labels": [], "exact_frames": False}
+    facts |= {"exclusive": True, "people": 1, "frames": 32, "joints": 15, "dims": 2, "frame_stride": 1}
     write_json(exported / "export.json", {"motionhub": facts})
     for given, expected in ((None, "mine"), ("tmor-small", "tmor-small")):
         folder.write_model_folder(exported, tmp_path / "page", name=given)

@@ -9,7 +9,6 @@ number, so a finding can be made again: `--formats NAME --seed SEED --first NUMB
 """
 
 import argparse
-import json
 import os
 import random
 import resource
@@ -31,19 +30,19 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "data" / "formats")]
 
 from exaggerate import exaggerated  # noqa: E402
+from forks import address_space, forked  # noqa: E402
 from format_samples import SAMPLES, Sample  # noqa: E402
 from hostile_files import HOSTILE  # noqa: E402
 from test_fuzz_readers import damaged  # noqa: E402
 
 from motionhub.data.datasets.datasets import DATASETS  # noqa: E402
 from motionhub.data.datasets.reading import read  # noqa: E402
-from motionhub.data.formats import decoding, hdf5_process, parquet_process  # noqa: E402
+from motionhub.data.formats import decoding  # noqa: E402
 
 
 MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 800
 # Of a batch in one process: its address space beyond today's, and the files in it.
 MEMORY, BATCH = 4 * 2**30, 100
-SCRIPTS = {str(each.__file__): each for each in (parquet_process, hdf5_process)}
 
 
 @dataclass
@@ -115,38 +114,6 @@ def batch(name: str, numbers: range, seed: int, folder: Path) -> Iterator[tuple[
         yield number, refused, seconds, finding
 
 
-def forked(command: list[str], stdin: Any, **_: Any) -> subprocess.CompletedProcess[bytes]:
-    """Stands in for `subprocess.run` of a decoding script: forks this process, which has the libraries already.
-
-    The script's own limits apply, its memory beyond what this process has.
-    """
-    script, request = command[-2], json.loads(command[-1])
-    request["memory"] += _address_space()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        os.dup2(stdin.fileno(), 0)
-        os.dup2(writing, 1)
-        status = 1
-        try:
-            sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
-            sys.argv = [script, json.dumps(request)]
-            SCRIPTS[script].main()
-            sys.stdout.flush()
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        output = stream.read()
-    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output, b"")
-
-
-def _address_space() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-
-
 def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tally) -> None:
     """Runs a batch in a child with limited memory, and counts; after a child that dies, the rest in another."""
     reading, writing = os.pipe()
@@ -155,7 +122,7 @@ def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tall
         os.close(reading)
         warnings.simplefilter("ignore")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        used = _address_space()
+        used = address_space()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         for number, refused, seconds, finding in batch(name, numbers, seed, folder):
             peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024

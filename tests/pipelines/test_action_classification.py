@@ -136,7 +136,7 @@ def test_coverage_is_the_share_of_joints_seen(constant):
     ids=["no person", "all missing", "no frames"],
 )
 def test_nothing_seen_gives_an_empty_result_and_a_warning_that_names_it(pipe, empty):
-    with pytest.warns(UserWarning, match=f"kinect-20 sequence of {empty.shape[0]} people"):
+    with pytest.warns(UserWarning, match=f"kinect-20 sequence .people {empty.shape[0]},"):
         assert pipe(empty, layout="kinect-20", fps=30, unit="metre") == []
     with pytest.warns(UserWarning):
         results = pipe([motion(5), motion(5).replace(keypoints=np.full((1, 5, 20, 3), np.nan))], batch_size=2)

@@ -12,6 +12,12 @@ from motionhub import ExportedStream, StGcnConfig, StGcnForActionSegmentation, S
 from motionhub.runtime import stream as runtime
 
 
+FACTS = {
+    **{"schema": 1, "tasks": ["action-segmentation"], "labels": [], "exact_frames": True, "exclusive": True},
+    **{"people": 2, "joints": 5, "dims": 3, "frames": 8, "frame_stride": 1},
+}
+
+
 class TorchSession:
     """The step in place of its graph."""
 
@@ -29,8 +35,8 @@ class TorchSession:
 def opened(model, context: int, folder, monkeypatch) -> ExportedStream:
     step = StreamingStep(model, context=context)
     config = model.config
-    sizes = {"people": config.num_people, "joints": config.num_joints, "dims": config.in_channels, "schema": 1}
-    (folder / "export.json").write_text(json.dumps({"motionhub": {**sizes, "stream": step.facts()}}))
+    sizes = {"people": config.num_people, "joints": config.num_joints, "dims": config.in_channels}
+    (folder / "export.json").write_text(json.dumps({"motionhub": {**FACTS, **sizes, "stream": step.facts()}}))
     monkeypatch.setattr(runtime, "open_session", lambda path, threads: TorchSession(step))
     monkeypatch.setattr(runtime, "read_processor", lambda path: None)
     return ExportedStream(folder)
@@ -82,7 +88,7 @@ def test_another_number_of_people_names_the_shape(tmp_path, monkeypatch):
 
 
 def test_a_folder_without_a_stream_names_the_command(tmp_path):
-    (tmp_path / "export.json").write_text(json.dumps({"motionhub": {"schema": 1}}))
+    (tmp_path / "export.json").write_text(json.dumps({"motionhub": FACTS}))
     with pytest.raises(ValueError, match="has no stream; make it with: motionhub export CHECKPOINT --stream 64"):
         ExportedStream(tmp_path)
 

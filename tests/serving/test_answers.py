@@ -89,7 +89,7 @@ def test_what_the_pipelines_warn_of_is_in_the_answer(client):
         answer = client.post("/models/unik-nucla-small/labels", json=nobody).json()
         vectors = client.post("/models/unik-nucla-small/embeddings", json=nobody).json()
     assert answer["people"] == [] and vectors["embeddings"] == [[None] * 128]
-    said = "a coco-17 sequence of 1 people and 4 frames: no valid keypoints of any person, so the result is empty."
+    said = "a coco-17 sequence (people 1, frames 4): no valid keypoints of any person, so the result is empty."
     assert said in answer["warnings"] and said in vectors["warnings"]
 
 

@@ -66,7 +66,7 @@ def post_failure(error: BaseException, text: str) -> bool:
     first process that has it. The launcher ends all processes of a machine as soon as one has ended, so this one waits
     until the main process has called `announce_printed`.
     """
-    if getattr(error, "told", False):
+    if getattr(error, "reported", False):
         return True
     store = launcher_store(timeout=ACKNOWLEDGE)
     if store is None:

@@ -21,7 +21,9 @@ def soft_targets(teacher: Any, processor: ClipProcessor, dataset: Dataset, *, ba
 
     Examples:
         >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
-        >>> model, processor = motionhub.load_checkpoint("unik-nucla-small", motionhub.UnikForActionClassification)
+        >>> from transformers import AutoFeatureExtractor
+        >>> model = motionhub.UnikForActionClassification.from_pretrained("motionhub/unik-nucla-small")
+        >>> processor = AutoFeatureExtractor.from_pretrained("motionhub/unik-nucla-small")
         >>> motionhub.soft_targets(model, processor, dataset).shape
         torch.Size([4, 10])
     """

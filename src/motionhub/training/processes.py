@@ -149,7 +149,7 @@ def any_process(accelerator: Accelerator, flag: bool) -> bool:
 class LostProcess(ConnectionError):
     """Another process of the run has ended, or did not answer in time; the message is printed already."""
 
-    told = True
+    reported = True
 
 
 def connection_lost(error: RuntimeError) -> bool:
