@@ -196,6 +196,7 @@ def _draw(kind: str, path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["gif", "frame", "ribbon"])
 def test_a_drawing_that_does_not_fit_on_the_disk_leaves_the_old_one(kind, tmp_path):
+    pytest.importorskip("matplotlib")
     path = tmp_path / "a.png"
     write_text(path, "old")
     with small_files(1000), pytest.raises(WriteError, match="what was there before is intact"):
@@ -206,6 +207,7 @@ def test_a_drawing_that_does_not_fit_on_the_disk_leaves_the_old_one(kind, tmp_pa
 
 
 def test_an_overlay_of_a_video_that_breaks_off_leaves_the_old_one(tmp_path):
+    pytest.importorskip("av")
     from motionhub.visualization.overlay import write_overlay
 
     def images() -> Iterator[tuple[int, np.ndarray]]:

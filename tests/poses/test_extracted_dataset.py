@@ -16,7 +16,6 @@ import pytest
 from datasets import load_dataset
 from helpers import error_of
 from loopback_store import LoopbackServer
-from small_videos import greys, write_video
 from toy_estimators import CRASHES, FAILS, HANGS, KILLED
 
 from motionhub.cli.main import main
@@ -29,6 +28,10 @@ from motionhub.poses.extraction_plan import plan_of, shares
 from motionhub.poses.extraction_stages import Answer, ExpertStage, Job, RunEnded, finish_part, joined
 from motionhub.poses.windows import detect_in_file
 from motionhub.skeletons.rows import from_row
+
+
+pytest.importorskip("av")
+from small_videos import greys, write_video  # needs PyAV itself
 
 
 EXPERTS = ["toy_estimators:Brightness", "toy_estimators:Brightness:shift=0.5"]

@@ -16,11 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 from helpers import error_of
 from loopback_store import LoopbackServer
-from small_videos import greys, write_video
 from test_shards import staged
 
 from motionhub.poses.extracted_dataset import extract_dataset
 from motionhub.poses.extraction_engines import Resources
+
+
+pytest.importorskip("av")
+from small_videos import greys, write_video  # needs PyAV itself
 
 
 pytestmark = pytest.mark.slow

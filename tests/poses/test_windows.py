@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_videos import greys, write_video
 from toy_estimators import Brightness
 
 from motionhub.data.video.reader import key_frame_times, open_video
 from motionhub.poses.extraction import extract_clip
 from motionhub.poses.windows import detect, detect_in_file, follow_through, share_of, windows_of, windows_of_file
+
+
+pytest.importorskip("av")
+from small_videos import greys, write_video  # needs PyAV itself
 
 
 FRAMES = 53
