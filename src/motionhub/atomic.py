@@ -101,10 +101,12 @@ def check_writable(path: str | Path) -> None:
     """
     path = Path(path)
     made = [folder for folder in path.parents if not folder.exists()]
+    # A name of its own: another process or thread may ask at the same moment.
+    target = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.probe")
     try:
-        with atomic_path(path.with_name(f".{path.name[:100]}.probe")) as probe:
+        with atomic_path(target) as probe:
             probe.write_bytes(bytes(_PROBE))
-        path.with_name(f".{path.name[:100]}.probe").unlink()
+        target.unlink()
     except WriteError as error:
         raise _refused(path, OSError(error.errno, os.strerror(error.errno or 0))) from None
     finally:

@@ -25,7 +25,7 @@ from motionhub.bounded import read_json
 FORMAT = 1
 LEVELS = ("frame", "clip", "moment")
 # The files of an index, and what an interrupted `save` leaves.
-_OWN = re.compile(r"index\.json|\.lock|(vectors|entries)(-[0-9a-f]{12})?\.(npy|jsonl)|\..*\.writing")
+_OWN = re.compile(r"index\.json|\.lock|(vectors|entries)(-[0-9a-f]{12})?\.(npy|jsonl)|\..*\.(writing|probe)")
 _ATTEMPTS = 20
 
 
