@@ -1,7 +1,7 @@
 """`motionhub export`: a checkpoint as a graph for other runtimes."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from typer import Argument, Option
 
@@ -39,9 +39,6 @@ def export(
     from motionhub.export.graphs import check_installed
 
     check_installed(to)
-    from transformers import AutoConfig
-
-    from motionhub.auto import FAMILIES, PIPELINES, WrongTask, tasks_of
     from motionhub.cli.models import load
     from motionhub.export.folder import export_checkpoint
     from motionhub.hub.packaged import check_weights, model_id
@@ -49,21 +46,9 @@ def export(
 
     source = model_id(checkpoint)
     check_weights(source)
-    config = AutoConfig.from_pretrained(source)
-    family = next((each for each in FAMILIES if isinstance(config, each.config)), None)
-    if family is None:
-        raise ValueError(f"{checkpoint} is no motionhub checkpoint ({config.model_type}).")
-    wanted = (config.architectures or [""])[0]
-    heads = [
-        each
-        for each, model in family.models.items()
-        if model.__name__ == wanted and model.__name__ != WrongTask.__name__
-    ]
-    if not heads:
-        raise ValueError(f"{checkpoint} has the architecture {wanted!r}, which has no pipeline to export.")
-    tasks = [task for task in tasks_of(family) if PIPELINES[task][1] is heads[-1]]
-    model, processor = load(source, heads[-1])
-    bank = TextBank.from_pretrained(source) if hasattr(config, "text_size") else None
+    head, tasks = _head_and_tasks(source, checkpoint)
+    model, processor = load(source, head)
+    bank = TextBank.from_pretrained(source) if hasattr(model.config, "text_size") else None
     if phrases:
         if bank is None:
             raise ValueError(f"--phrases are for zero-shot models with a text bank; {checkpoint} has none.")
@@ -90,3 +75,21 @@ def export(
             f"{measured['same_first_answer']:.0%} same first answers on {measured['clips']} clips, "
             f"{ms['onnxruntime']} ms per clip on one thread (torch {ms['torch']})"
         )
+
+
+def _head_and_tasks(source: str, checkpoint: str) -> tuple[Any, list[str]]:
+    """The Auto class of a checkpoint's architecture, and the pipelines that take it."""
+    from transformers import AutoConfig
+
+    from motionhub.auto import FAMILIES, PIPELINES, WrongTask, tasks_of
+
+    config = AutoConfig.from_pretrained(source)
+    family = next((each for each in FAMILIES if isinstance(config, each.config)), None)
+    if family is None:
+        raise ValueError(f"{checkpoint} is no motionhub checkpoint ({config.model_type}).")
+    wanted = (config.architectures or [""])[0]
+    models = {head: model.__name__ for head, model in family.models.items()}
+    heads = [head for head, name in models.items() if name == wanted and name != WrongTask.__name__]
+    if not heads:
+        raise ValueError(f"{checkpoint} has the architecture {wanted!r}, which has no pipeline to export.")
+    return heads[-1], [task for task in tasks_of(family) if PIPELINES[task][1] is heads[-1]]
