@@ -45,12 +45,19 @@ def atomic_path(path: str | Path, *, new: bool = False) -> Iterator[Path]:
         FileExistsError: `new`, and `path` exists.
     """
     path = Path(path)
+    with _writing_to(path) as writing:
+        yield writing
+        _place_new(writing, path) if new else writing.replace(path)
+
+
+@contextmanager
+def _writing_to(path: Path) -> Iterator[Path]:
+    """The name of this process and thread to write to; whatever lies there afterwards is removed."""
     writing = path.with_name(f".{path.name[:180]}.{os.getpid()}-{threading.get_ident()}.writing")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_left(path)
         yield writing
-        _place_new(writing, path) if new else writing.replace(path)
     except OSError as error:
         ours = error.filename is None or str(writing) in (str(error.filename), str(error.filename2))
         if error.errno not in _OF_A_DISK or isinstance(error, WriteError) or not (ours or _inside(path, error)):
@@ -101,14 +108,9 @@ def check_writable(path: str | Path) -> None:
     """
     path = Path(path)
     made = [folder for folder in path.parents if not folder.exists()]
-    # A name of its own: another process or thread may ask at the same moment.
-    target = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.probe")
     try:
-        with atomic_path(target) as probe:
+        with _writing_to(path) as probe:
             probe.write_bytes(bytes(_PROBE))
-        target.unlink()
-    except WriteError as error:
-        raise _refused(path, OSError(error.errno, os.strerror(error.errno or 0))) from None
     finally:
         with suppress(OSError):
             for folder in made:
