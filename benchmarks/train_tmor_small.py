@@ -6,6 +6,8 @@ FOLDER holds the archives of SOURCES and the described motions of `motion_sets.L
 N-UCLA view 1, the odd subjects of UTD-MHAD and UI-PRMD, the first three quarters of every class of Penn Action,
 Bandai-Namco, described motions, and synthetic ones. `--hold NAMES` leaves sets out, to measure what the model names
 on a sensor and by words that it has not learned; `--open` leaves all out whose licence does not allow every use.
+`--also FOLDERS` learns from datasets of your own as well, which `motionhub dataset build` made: of humanml3d, babel,
+bones-seed and snapmogen their sentences, of others their classes.
 Calibrated on what is left, among it SBU, which nothing is ever learned from: scores that mean what they say, and
 "none of these". It needs the text tower (pip install motionhub[text]).
 """
@@ -22,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, load_dataset
 from motion_sets import LICENCES, described_motions
 from torch import Tensor
 from transformers import AutoConfig, AutoFeatureExtractor, pipeline
@@ -34,6 +36,7 @@ from motionhub.data.synthetic.captions import (
     CaptionedClip,
     captioned_clips,
     captioned_dataset,
+    described_clips,
     entailment_mask,
     opposed_mask,
     synthetic_clips,
@@ -93,6 +96,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hold", nargs="*", default=[], help="sets that nothing is learned from")
     parser.add_argument("--open", action="store_true", help="only motions whose licence allows every use")
+    parser.add_argument("--also", nargs="*", default=[], help="folders of built datasets to learn from as well")
     parser.add_argument("--checkpoint", type=Path, help="calibrate and measure this model, without training")
     parser.add_argument("--calibrated_by", type=Path, help="a run of --hold whose scores and levels to take over")
     chosen = parser.parse_args(argv)
@@ -105,6 +109,7 @@ def main(argv: list[str]) -> None:
     folder = chosen.checkpoint
     if folder is None:
         learned["synthetic"] = list(synthetic_clips(chosen.synthetic_takes))
+        learned |= {each: list(described_clips(load_dataset(each, "full", split="full"))) for each in chosen.also}
         folder = trained(learned, chosen.rows, recipe, tower)
         write_provenance(learned, folder / "provenance.csv")
     pipe = pipeline("zero-shot-action-classification", model=str(folder))
@@ -253,7 +258,8 @@ def alike(vectors: Sequence[Tensor]) -> np.ndarray:
     """`(classes, classes)` bool: classes whose mean vectors are nearer than `SIMILAR`."""
     means = torch.stack([torch.nn.functional.normalize(each.float(), dim=-1).mean(0) for each in vectors])
     means = torch.nn.functional.normalize(means, dim=-1)
-    return (means @ means.T > SIMILAR).numpy() & ~np.eye(len(vectors), dtype=bool)
+    found = torch.cat([rows @ means.T > SIMILAR for rows in means.split(1024)])  # texts may be tens of thousands
+    return found.fill_diagonal_(False).numpy()
 
 
 def typical(dataset: Dataset) -> list[SkeletonSequence]:

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     # Depth maps and masks are files of other programs too.
     "data/views": {"data/formats", "geometry", "skeletons"},
     # A generated dataset is saved as any other, and captioned clips are seen by drawn cameras.
-    "data/synthetic": {"data/formats", "data/build", "data/views", "skeletons"},
+    "data/synthetic": {"data/formats", "data/build", "data/datasets", "data/views", "skeletons"},
     # A card shows the joints of a layout on a made-up pose.
     "hub": {"papers", "skeletons", "visualization", "data/synthetic"},
     # Ids of packaged checkpoints are answered from the first file on. The table is imported by name, when something of

@@ -28,7 +28,7 @@ _MIDDLE = {
     **dict.fromkeys(("shouldercenter", "spineshoulder", "thorax", "centershoulder", "centreshoulder", "midshoulder",
                      "shouldermid", "cshoulder"), "shoulder_centre"),
     **dict.fromkeys(("neck1", "neck01", "lowerneck"), "neck"),
-    "headbottom": "upper_neck",
+    **dict.fromkeys(("headbottom", "neck2", "neck02"), "upper_neck"),
     **dict.fromkeys(("tophead", "headend", "headtopend", "topofhead"), "head_top"),
 }
 _OF_A_SIDE = {

@@ -13,6 +13,7 @@ from pathlib import Path
 from motionhub.data.datasets.clip_table import load_table, rows_of, subject_names
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called
 from motionhub.data.datasets.licences import UNSTATED
+from motionhub.data.datasets.parts import cut, frames_between
 from motionhub.data.datasets.pose_files import (
     ANY_POSE_FILE,
     OPTIONS_FILE,
@@ -30,8 +31,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 TABLE = "labels.csv"
 _SHOWN = 5
-# A frame after the end of any recording.
-_BEYOND = 1e15
 _COLUMN_NOTES = {
     "setup": f"1 train, 0 test in {TABLE}, else -1",
     "subject": f"from {TABLE}",
@@ -56,23 +55,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     if not any(row.times for row in rows):
         return read_poses(path)
     whole = read_one_clip(path)
-    return [_part(path, whole, *row.times) for row in rows if row.times]
-
-
-def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> SkeletonSequence:
-    start, end = _frames(path, TABLE, whole, start_s, end_s)
-    confidence = None if whole.confidence is None else whole.confidence[:, start:end]
-    return whole.replace(keypoints=whole.keypoints[:, start:end], confidence=confidence)
-
-
-def _frames(path: Path, place: str, whole: SkeletonSequence, start_s: float, end_s: float) -> tuple[int, int]:
-    """The first frame of an interval, and the one after its last."""
-    # Tolerates rounded decimals of the table.
-    start, end = (math.ceil(min(seconds * whole.fps, _BEYOND) - 1e-3) for seconds in (start_s, end_s))
-    if not start < end <= whole.num_frames:
-        reason = f"{start_s:g} s to {end_s:g} s is no part of {whole.num_frames} frames at {whole.fps:g} per second"
-        raise bad_file(path, place, f"{reason}; correct start_s and end_s.")
-    return start, end
+    return [cut(path, TABLE, whole, *row.times) for row in rows if row.times]
 
 
 def _people(whole: SkeletonSequence, rows: list[Row]) -> list[int | None]:
@@ -110,7 +93,7 @@ def _segment(path: Path, beside: Path, whole: SkeletonSequence, row: Row) -> tup
         text = f"{row['label']!r} ends at {end:g} s and is cut at the end of the recording, {whole.duration:g} s."
         note(beside, "labels", text)
         end = whole.duration
-    return _frames(path, beside.name, whole, row["start_s"], end)
+    return frames_between(path, beside.name, whole, row["start_s"], end)
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -174,17 +174,21 @@ def list_of(path: Path, place: str, value: Any, kind: type) -> list[Any]:
 
 
 def table_lines(
-    path: Path, known: Sequence[str], needed: Sequence[str], most: int
+    path: Path, known: Sequence[str] | None, needed: Sequence[str], most: int
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Number and fields (by column) of the non-empty lines of a CSV table with the columns `needed` among `known`.
+
+    None: any other columns may be there.
 
     Raises ValueError when the header or a line does not fit, and as `read_text` does.
     """
     reader = csv.reader(io.StringIO(read_text(path, most), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        if not set(needed) <= set(header) <= set(known) or len(set(header)) < len(header):
-            reason = f"expected the columns {','.join(needed)} and optionally others of {known}, got {header[:12]}."
+        allowed = header if known is None else known
+        if not set(needed) <= set(header) <= set(allowed) or len(set(header)) < len(header):
+            others = "others" if known is None else f"others of {known}"
+            reason = f"expected the columns {','.join(needed)} and optionally {others}, got {header[:12]}."
             raise bad_file(path, "line 1", reason)
         for fields in reader:
             if any(field.strip() for field in fields):

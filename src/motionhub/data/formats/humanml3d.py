@@ -91,7 +91,7 @@ def _generated(path: Path, content: Any, options: ReadOptions) -> list[SkeletonS
 
 def _clip(path: Path, joints: np.ndarray, options: ReadOptions) -> SkeletonSequence:
     whole = joints.shape[1] == 22
-    if not whole:
+    if not whole and options.layout is None:
         text = 'its tools disagree about left and right; layout="kit-21" is that of its authors'
         note(path, "joints", f"KIT-ML: {text}.")
     layout = options.layout_of(path, "humanml3d-22" if whole else None)

@@ -12,13 +12,15 @@ import numpy as np
 from datasets import Dataset
 
 from motionhub.data.build.build import rows_to_dataset
+from motionhub.data.datasets.class_phrases import class_texts
+from motionhub.data.datasets.descriptions import canonical_description
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.data.views.cameras import seen_by
 from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.bodies import limb_group, with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.rows import from_row, to_row
+from motionhub.skeletons.rows import from_row, segments_of, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -41,6 +43,8 @@ OPPOSITES = (
 RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, roll=8.0)
 ELEVATION = (-15.0, 0.0, 50.0)
 WINDOW = (2.0, 4.0)
+# Frames of a segment that shows its action.
+FEWEST = 8
 # Probability that a row lacks both legs, one arm or a few joints; greatest standard deviation of noise in body sizes.
 HIDDEN, NOISE = 0.2, 0.012
 # Probability that the camera follows the person, so that the path is not seen; and that the person stands still before
@@ -103,6 +107,30 @@ def captioned_clips(
         if label >= 0 and phrases.get(names[label]):
             origin = {name: str(row[name]) for name in ("clip_id", "source", "licence")}
             yield CaptionedClip(from_row(row), tuple(phrases[names[label]]), subject=int(row["subject"]), **origin)
+
+
+def described_clips(dataset: Dataset) -> Iterator[CaptionedClip]:
+    """The clips of a built dataset that words describe: its captions, else the name of its class, else its segments.
+
+    Captions are brought to what joints show (`canonical_description`), with those left out that say nothing of it.
+    Of a clip with segments and no caption, each segment of at least `FEWEST` frames is a clip of its class.
+    """
+    names = getattr(dataset.features["label"], "names", [])
+    for row in dataset.with_format("numpy"):
+        origin = {name: str(row[name]) for name in ("source", "licence")}
+        texts = [canonical_description(text) for text in str(row["caption"]).splitlines()]
+        said = tuple(dict.fromkeys(text for text in texts if text))
+        clip, label, subject = from_row(row), int(row["label"]), int(row["subject"])
+        if not said and 0 <= label < len(names):
+            said = tuple(class_texts(names[label]))
+        if said:
+            yield CaptionedClip(clip, said, str(row["clip_id"]), subject, **origin)
+            continue
+        for number, (category, start, end) in enumerate(segments_of(row)):
+            if end - start >= FEWEST and 0 <= category < len(names):
+                part = clip.replace(keypoints=clip.keypoints[:, start:end], confidence=None)
+                phrases = tuple(class_texts(names[category]))
+                yield CaptionedClip(part, phrases, f"{row['clip_id']}_{number}", subject, **origin)
 
 
 def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
