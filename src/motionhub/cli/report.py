@@ -24,6 +24,10 @@ _UNSAFE = re.compile(
     r"\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
+# Notes that this command has printed, the first of them.
+_SHOWN_NOTES: set[str] = set()
+_MOST_NOTES = 10_000
+
 
 def handle_cli_errors(run: Callable[[], int | None]) -> int:
     """Runs a command; returns its exit status. Bad input is one line on stderr and status 2, not a traceback.
@@ -33,6 +37,7 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
         0
     """
     warnings.showwarning = _show_warning
+    _SHOWN_NOTES.clear()
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -236,6 +241,10 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
         text = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")
         text = _in_shell_words(text)
         text = f"motionhub: note: {printable(text)}\n"
+        if text in _SHOWN_NOTES:  # of a file that is read for its labels and for its poses
+            return
+        if len(_SHOWN_NOTES) < _MOST_NOTES:
+            _SHOWN_NOTES.add(text)
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
     (file or sys.stderr).write(text)

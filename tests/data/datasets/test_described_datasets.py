@@ -7,6 +7,7 @@ import pytest
 from datasets import load_dataset
 from helpers import write_json
 
+from motionhub.cli.main import main
 from motionhub.data.build.build import build_dataset, save_dataset
 from motionhub.data.datasets.parts import Part, merged
 from motionhub.data.formats.files import FileNote
@@ -237,3 +238,9 @@ def test_built_sentences_are_learned_as_what_joints_show(humanml3d, tmp_path):
 def test_texts_of_the_same_times_are_one_part():
     parts = [Part(("a",), 1, 2), Part(("b",)), Part(("a", "c"), 1, 2)]
     assert merged(parts) == [Part(("a", "c"), 1, 2), Part(("b",))]
+
+
+def test_a_note_about_a_file_that_is_read_twice_is_printed_once(humanml3d, tmp_path, capsys):
+    (humanml3d / "texts" / "000002.txt").write_text("sits#sits#2.0#9.0\n")
+    assert main(["dataset", "build", "humanml3d", "--raw", str(humanml3d), "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err.count("is cut at 4 s") == 1
