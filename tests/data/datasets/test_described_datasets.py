@@ -244,3 +244,60 @@ def test_a_note_about_a_file_that_is_read_twice_is_printed_once(humanml3d, tmp_p
     (humanml3d / "texts" / "000002.txt").write_text("sits#sits#2.0#9.0\n")
     assert main(["dataset", "build", "humanml3d", "--raw", str(humanml3d), "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().err.count("is cut at 4 s") == 1
+
+
+CMU_BONES = {
+    **{"lowerback": "root", "upperback": "lowerback", "thorax": "upperback", "lowerneck": "thorax"},
+    **{"upperneck": "lowerneck", "head": "upperneck"},
+    **{f"{side}hipjoint": "root" for side in "lr"},
+    **{
+        f"{side}{bone}": f"{side}{parent}"
+        for side in "lr"
+        for bone, parent in (("femur", "hipjoint"), ("tibia", "femur"), ("foot", "tibia"), ("toes", "foot"))
+    },
+    **{f"{side}clavicle": "thorax" for side in "lr"},
+    **{
+        f"{side}{bone}": f"{side}{parent}"
+        for side in "lr"
+        for bone, parent in (("humerus", "clavicle"), ("radius", "humerus"), ("wrist", "radius"), ("hand", "wrist"))
+    },
+}
+
+
+def cmu_asf() -> str:
+    """A body of bones of five units, arms and hips outward, legs down, trunk up; a unit is 1 / 0.45 inches."""
+    bones = []
+    for name in CMU_BONES:
+        sign = -1 if name[0] == "r" else 1
+        limb = name[1:]
+        outward = limb in ("hipjoint", "clavicle", "humerus", "radius", "wrist", "hand")
+        down = limb in ("femur", "tibia", "foot", "toes")
+        way = f"{sign} 0 0" if outward else "0 -1 0" if down else "0 1 0"
+        bones.append(f"begin\n name {name}\n direction {way}\n length 5\n axis 0 0 0 XYZ\nend")
+    tree = "\n".join(f"{parent} {name}" for name, parent in CMU_BONES.items())
+    return (
+        ":version 1.10\n:name body\n:units\n mass 1.0\n length 0.45\n angle deg\n:root\n order TX TY TZ RX RY RZ\n"
+        " axis XYZ\n position 0 0 0\n orientation 0 0 0\n:bonedata\n"
+        + "\n".join(bones)
+        + f"\n:hierarchy\nbegin\n{tree}\nend\n"
+    )
+
+
+def test_a_trial_of_cmu_is_described_by_its_line_of_the_index(tmp_path):
+    folder = tmp_path / "subjects" / "01"
+    folder.mkdir(parents=True)
+    (folder / "01.asf").write_text(cmu_asf())
+    for trial in ("01_01", "01_02", "01_03"):
+        (folder / f"{trial}.amc").write_text(
+            ":FULLY-SPECIFIED\n:DEGREES\n" + "".join(f"{frame}\nroot 0 17 {frame} 0 0 0\n" for frame in range(1, 7))
+        )
+    index = "Database\n\nSubject #1 (climb, swing)\n\n01_01\tplayground - climb, hang\n01_02\tUnknown\n"
+    (tmp_path / "cmu-mocap-index-text.txt").write_text(index)
+    with pytest.warns(UserWarning, match=r"01_03\.amc: texts: .* does not describe it"):
+        rows = build_dataset("cmu-mocap", tmp_path)["full"].with_format("numpy")
+    assert [str(row["caption"]) for row in rows] == ["playground - climb, hang", ""]
+    clip, unit = from_row(rows[0]), 0.0254 / 0.45
+    assert (clip.layout.name, clip.fps, clip.unit, clip.up) == ("cmu-23", 120.0, "metre", "y")
+    ankle = clip.keypoints[0, 0, clip.layout.index("left_ankle")]
+    assert np.allclose(ankle, np.array([5, 17 - 10, 1]) * unit, atol=1e-4)
+    assert [clip.phrases for clip in described_clips(rows)] == [("playground - climb, hang",)]

@@ -3,13 +3,13 @@
 import re
 from difflib import get_close_matches
 
-from motionhub.data.datasets import babel, bones_seed, charades, folder, humanml3d, posecap, snapmogen
+from motionhub.data.datasets import babel, bones_seed, charades, cmu, folder, humanml3d, posecap, snapmogen
 from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.datasets.protocols import Protocol, random_80_20
 from motionhub.data.datasets.reading import OWN_FORMATS
 
 
-_DESCRIBED = (humanml3d.DATASET, humanml3d.KIT, babel.DATASET, bones_seed.DATASET, snapmogen.DATASET)
+_DESCRIBED = (humanml3d.DATASET, humanml3d.KIT, babel.DATASET, bones_seed.DATASET, cmu.DATASET, snapmogen.DATASET)
 _DATASETS = (*OWN_FORMATS, *_DESCRIBED, charades.DATASET, posecap.DATASET, posecap.DATASET_3D, folder.DATASET)
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _DATASETS}
 # The public name.

@@ -6,6 +6,7 @@ from motionhub.data.datasets import (
     bandai_namco,
     kinetics,
     mixamo,
+    msr_daily,
     ntu,
     nucla,
     penn,
@@ -28,7 +29,22 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Datasets with a format of their own, in 2-D and 3-D. Where several fit, the first wins.
 _MODULES = (
-    *(nucla, ntu, penn, utd_mhad, sbu, ui_prmd, precog, kinetics, uav_human, smarthome, posetics, pku_mmd, tsu),
+    *(
+        nucla,
+        msr_daily,
+        ntu,
+        penn,
+        utd_mhad,
+        sbu,
+        ui_prmd,
+        precog,
+        kinetics,
+        uav_human,
+        smarthome,
+        posetics,
+        pku_mmd,
+        tsu,
+    ),
     *(bandai_namco, mixamo),
 )
 OWN_FORMATS = tuple(each for module in _MODULES for each in vars(module).values() if isinstance(each, Dataset))
