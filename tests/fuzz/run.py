@@ -38,6 +38,7 @@ from test_fuzz_readers import damaged  # noqa: E402
 from motionhub.data.datasets.datasets import DATASETS  # noqa: E402
 from motionhub.data.datasets.reading import read  # noqa: E402
 from motionhub.data.formats import decoding  # noqa: E402
+from motionhub.data.formats.formats import FORMATS  # noqa: E402
 
 
 MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 800
@@ -73,7 +74,7 @@ def outcome(name: str, sample: Sample, folder: Path) -> tuple[bool, str]:
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    target, dataset = folder / sample.target, DATASETS.get(name)
+    target, dataset = folder / sample.target, None if name in FORMATS else DATASETS.get(name)
     calls = [lambda: read(target, **sample.options)]
     if dataset is not None:
         calls += [lambda: dataset.read(target), lambda: dataset.facts_of(target)]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from datasets import load_dataset
+from described_samples import bvh, cmu_amc, cmu_asf
 from helpers import write_json
 
 from motionhub.cli.main import main
@@ -13,52 +14,6 @@ from motionhub.data.datasets.parts import Part, merged
 from motionhub.data.formats.files import FileNote
 from motionhub.data.synthetic.captions import described_clips
 from motionhub.skeletons.rows import from_row, segments_of
-
-
-# Name -> parent, offset in centimetres: the body of SOMA's 77 joints.
-_ARM = {"Shoulder": ("Chest", 5), "Arm": ("Shoulder", 12), "ForeArm": ("Arm", 28), "Hand": ("ForeArm", 25)}
-_LEG = {"Leg": ("Hips", 9), "Shin": ("Leg", 40), "Foot": ("Shin", 40), "ToeBase": ("Foot", 14)}
-
-
-def soma(root: str | None = None) -> dict[str, tuple[str | None, tuple[float, float, float]]]:
-    joints = {} if root is None else {root: (None, (0, 0, 0))}
-    joints["Hips"] = (root, (0, 0, 0))
-    for name, parent in zip(
-        ("Spine1", "Spine2", "Chest", "Neck1", "Neck2", "Head", "HeadEnd"),
-        ("Hips", "Spine1", "Spine2", "Chest", "Neck1", "Neck2", "Head"),
-        strict=True,
-    ):
-        joints[name] = (parent, (0, 10, 0))
-    joints |= {"Jaw": ("Head", (0, 1, 5)), "LeftHandThumb1": ("LeftHand", (3, 0, 3))}  # of many that are left out
-    for side, sign in (("Left", 1), ("Right", -1)):
-        joints[f"{side}Eye"] = ("Head", (3 * sign, 8, 8))
-        for limb, (parent, length) in {**_ARM, **_LEG}.items():
-            above = parent if parent in ("Chest", "Hips") else side + parent
-            along = (length * sign, 0, 0) if limb in (*_ARM, "Leg") else (0, -length, 0)
-            joints[side + limb] = (above, along if limb != "ToeBase" else (0, 0, length))
-    return joints
-
-
-def bvh(frames: int, fps: float, root: str | None = None) -> str:
-    """A standing body that goes 1 cm along z in every frame."""
-    joints = soma(root)
-
-    def lines(name: str, depth: int):
-        pad = "  " * depth
-        yield f"{pad}{'JOINT' if depth else 'ROOT'} {name}\n{pad}{{"
-        yield f"{pad}  OFFSET {' '.join(map(str, joints[name][1]))}"
-        places = "Xposition Yposition Zposition " if depth == 0 else ""
-        yield f"{pad}  CHANNELS {6 if places else 3} {places}Zrotation Yrotation Xrotation"
-        children = [each for each, (parent, _) in joints.items() if parent == name]
-        for child in children:
-            yield from lines(child, depth + 1)
-        if not children:
-            yield f"{pad}  End Site\n{pad}  {{\n{pad}    OFFSET 0 1 0\n{pad}  }}"
-        yield f"{pad}}}"
-
-    rows = [f"0 95 {number} " + " ".join("0" for _ in range(3 * len(joints))) for number in range(frames)]
-    head = "\n".join(lines(root or "Hips", 0))
-    return f"HIERARCHY\n{head}\nMOTION\nFrames: {frames}\nFrame Time: {1 / fps}\n" + "\n".join(rows) + "\n"
 
 
 @pytest.fixture
@@ -246,51 +201,12 @@ def test_a_note_about_a_file_that_is_read_twice_is_printed_once(humanml3d, tmp_p
     assert capsys.readouterr().err.count("is cut at 4 s") == 1
 
 
-CMU_BONES = {
-    **{"lowerback": "root", "upperback": "lowerback", "thorax": "upperback", "lowerneck": "thorax"},
-    **{"upperneck": "lowerneck", "head": "upperneck"},
-    **{f"{side}hipjoint": "root" for side in "lr"},
-    **{
-        f"{side}{bone}": f"{side}{parent}"
-        for side in "lr"
-        for bone, parent in (("femur", "hipjoint"), ("tibia", "femur"), ("foot", "tibia"), ("toes", "foot"))
-    },
-    **{f"{side}clavicle": "thorax" for side in "lr"},
-    **{
-        f"{side}{bone}": f"{side}{parent}"
-        for side in "lr"
-        for bone, parent in (("humerus", "clavicle"), ("radius", "humerus"), ("wrist", "radius"), ("hand", "wrist"))
-    },
-}
-
-
-def cmu_asf() -> str:
-    """A body of bones of five units, arms and hips outward, legs down, trunk up; a unit is 1 / 0.45 inches."""
-    bones = []
-    for name in CMU_BONES:
-        sign = -1 if name[0] == "r" else 1
-        limb = name[1:]
-        outward = limb in ("hipjoint", "clavicle", "humerus", "radius", "wrist", "hand")
-        down = limb in ("femur", "tibia", "foot", "toes")
-        way = f"{sign} 0 0" if outward else "0 -1 0" if down else "0 1 0"
-        bones.append(f"begin\n name {name}\n direction {way}\n length 5\n axis 0 0 0 XYZ\nend")
-    tree = "\n".join(f"{parent} {name}" for name, parent in CMU_BONES.items())
-    return (
-        ":version 1.10\n:name body\n:units\n mass 1.0\n length 0.45\n angle deg\n:root\n order TX TY TZ RX RY RZ\n"
-        " axis XYZ\n position 0 0 0\n orientation 0 0 0\n:bonedata\n"
-        + "\n".join(bones)
-        + f"\n:hierarchy\nbegin\n{tree}\nend\n"
-    )
-
-
 def test_a_trial_of_cmu_is_described_by_its_line_of_the_index(tmp_path):
     folder = tmp_path / "subjects" / "01"
     folder.mkdir(parents=True)
     (folder / "01.asf").write_text(cmu_asf())
     for trial in ("01_01", "01_02", "01_03"):
-        (folder / f"{trial}.amc").write_text(
-            ":FULLY-SPECIFIED\n:DEGREES\n" + "".join(f"{frame}\nroot 0 17 {frame} 0 0 0\n" for frame in range(1, 7))
-        )
+        (folder / f"{trial}.amc").write_text(cmu_amc(6))
     index = "Database\n\nSubject #1 (climb, swing)\n\n01_01\tplayground - climb, hang\n01_02\tUnknown\n"
     (tmp_path / "cmu-mocap-index-text.txt").write_text(index)
     with pytest.warns(UserWarning, match=r"01_03\.amc: texts: .* does not describe it"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from described_samples import msr_daily
 from helpers import read_error
 
 from motionhub.data.build.build import build_dataset
@@ -12,21 +13,11 @@ from motionhub.data.datasets.reading import find_format, read
 READER = DATASETS["msr-daily"]
 
 
-def text(frames: list[np.ndarray]) -> str:
-    """Each frame: `(people, 20, 3)` metres; screen rows and last numbers are noise that must not be read."""
-    lines = [f"{len(frames)} 20"]
-    for people in frames:
-        lines.append(str(40 * len(people)))
-        for joint in people.reshape(-1, 3):
-            lines += [" ".join(f"{value:.4f}" for value in joint) + " 1", "0.5 0.5 7777 0"]
-    return "\n".join(lines) + "\n"
-
-
 @pytest.fixture
 def write(tmp_path):
     def written(frames, name="a01_s02_e02_skeleton.txt", content=None):
         path = tmp_path / name
-        path.write_text(text(frames) if content is None else content)
+        path.write_text(msr_daily(frames) if content is None else content)
         return path
 
     return written
@@ -74,5 +65,5 @@ def test_damaged_files_are_one_line(write, content, reason):
 
 
 def test_a_truncated_file_names_the_frame(write):
-    whole = text([bodies(1), bodies(1)])
+    whole = msr_daily([bodies(1), bodies(1)])
     assert "frame 1" in read_error(write([], content=whole[:-200]))

@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 import scipy.io
 import torch
+from described_samples import DESCRIBED
 from mocap_samples import MOCAP
 
 from motionhub.data.datasets.precog import COLUMNS as PRECOG_COLUMNS
@@ -346,6 +347,7 @@ def samples() -> dict[str, list[Sample]]:
         "tsu-3d": [
             Sample("P02T03C05.json", {"P02T03C05.json": _lcrnet(), "smarthome_CS_51.json": _timed("P02T03C05")})
         ],
+        **{name: [Sample(target, files)] for name, (target, files) in DESCRIBED.items()},
         "charades": [
             Sample(
                 "poses/001YG.npz",
