@@ -20,6 +20,7 @@ _ENDINGS = re.compile(r"_?(?:poses|stageii)$")
 Entry = dict[str, Any]
 
 
+@kept_until_changed  # it is read for the times of its labels and for its poses
 def read(path: Path) -> list[SkeletonSequence]:
     """The recording, `(1, frames, 22, 3)` metres, z up, at its own frame rate."""
     return smpl.read(path, ReadOptions())

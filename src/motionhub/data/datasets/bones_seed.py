@@ -34,6 +34,7 @@ _MAX_TABLE_BYTES = 2**30
 Row = dict[str, str]
 
 
+@kept_until_changed  # it is read for its texts and for its poses
 def read_recording(path: Path) -> SkeletonSequence:
     """`(1, frames, 26, 3)` metres, y up: the body of the 77 joints."""
     return bvh.read(path, ReadOptions(layout="soma-77"))[0]
@@ -81,7 +82,9 @@ def _found(path: Path, pattern: str) -> Path | None:
 
 @kept_until_changed
 def _table(path: Path) -> dict[str, Row]:
-    return {row["filename"]: row for _, row in table_lines(path, None, _NEEDED, _MAX_TABLE_BYTES)}
+    kept = (KIND, "actor_uid", *CAPTIONS)  # of 50 columns
+    lines = table_lines(path, None, _NEEDED, _MAX_TABLE_BYTES)
+    return {row["filename"]: {name: row[name] for name in kept if name in row} for _, row in lines}
 
 
 @kept_until_changed

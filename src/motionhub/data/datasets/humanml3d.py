@@ -60,15 +60,14 @@ def parts_of(path: Path) -> list[Part]:
 
 def _times(path: Path, number: int, start: str, end: str) -> tuple[float, float]:
     try:
-        times = float(start), float(end)
+        first, last = (0.0 if math.isnan(float(each)) else float(each) for each in (start, end))  # as their loader
     except ValueError:
         raise bad_file(path, f"line {number}", f"expected seconds, got {start[:20]!r} and {end[:20]!r}.") from None
-    times = tuple(0.0 if math.isnan(each) else each for each in times)  # as the authors' loader reads them
-    if times == (0.0, 0.0):
+    if first == last == 0:
         return 0.0, math.inf
-    if not 0 <= times[0] < times[1]:
+    if not 0 <= first < last:
         raise bad_file(path, f"line {number}", f"expected start < end in seconds, got {start} and {end}.")
-    return times[0], times[1]
+    return first, last
 
 
 def _texts_of(path: Path) -> Path:

@@ -29,7 +29,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     People have no identity in the files: the first of every frame is the first person.
     """
     words = read_text(path).split()
-    place, frames = 0, []
+    frames: list[np.ndarray] = []
     count, joints = _whole(path, words, 0), _whole(path, words, 1)
     if joints != _JOINTS:
         raise bad_file(path, "header", f"expected {_JOINTS} joints, got {joints}.")

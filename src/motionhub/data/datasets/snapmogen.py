@@ -24,7 +24,13 @@ def clips_of(path: Path) -> list[tuple[SkeletonSequence, ClipFacts]]:
         raise bad_file(path, "texts", f"expected {CAPTIONS} above it, found none.")
     lists = {split: _list(found, split) for split in ("train", "test", "val")}
     facts = ClipFacts(None, None, None, setup_of(path.stem, lists), path.stem)
-    return described(path, bvh.read(path, ReadOptions())[0], _parts(found).get(path.stem, ()), facts)
+    return described(path, read_recording(path), _parts(found).get(path.stem, ()), facts)
+
+
+@kept_until_changed  # it is read for its texts and for its poses
+def read_recording(path: Path) -> SkeletonSequence:
+    """`(1, frames, 24, 3)` metres, y up, with the joints of the file."""
+    return bvh.read(path, ReadOptions())[0]
 
 
 def look_into(root: Path) -> FolderFacts:
@@ -32,7 +38,7 @@ def look_into(root: Path) -> FolderFacts:
     first = next((path for path in sorted(root.rglob("*.bvh")) if path.is_file()), None)
     if first is None:
         raise bad_file(root, "folder", "holds no .bvh file; extract renamed_bvhs.zip there.")
-    return folder_facts((), bvh.read(first, ReadOptions())[0])
+    return folder_facts((), read_recording(first))
 
 
 def _list(found: Path, split: str) -> Path | None:
