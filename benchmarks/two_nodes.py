@@ -89,9 +89,9 @@ def disturbed(alone: list[Any], number: int) -> None:
     """A run in which a worker, the driver and a node are killed."""
     driver = started("killed", number)
     wait_for("killed", PARTS // 5)
-    victim = next(pid for pid in pids(OTHER) if b"ray::MapWorker" in command(pid))
+    victim, place = next((pid, name) for name in (OTHER, HEAD) for pid in pids(name) if b"MapWorker" in command(pid))
     os.kill(victim, signal.SIGKILL)
-    print(f"kill -9 of a worker (process {victim}) after {parts('killed')} parts", flush=True)
+    print(f"kill -9 of a worker (process {victim} in {place}) after {parts('killed')} parts", flush=True)
     wait_for("killed", 2 * PARTS // 5)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
@@ -249,7 +249,8 @@ def namespaces() -> Iterator[None]:
 def start_node(name: str) -> None:
     """A Ray node of one CPU; on a busy machine its start may need more than one try."""
     own = ["--head", "--port", "6379"] if name == HEAD else ["--address", GCS]
-    words = ["ray", "start", *own, "--node-ip-address", NODES[name], "--num-cpus", "1", "--include-dashboard", "false"]
+    words = [sys.executable, "-m", "ray.scripts.scripts", "start", *own]
+    words += ["--node-ip-address", NODES[name], "--num-cpus", "1", "--include-dashboard", "false"]
     words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats"]
     words = [word for word in words if name == HEAD or word not in ("--include-dashboard", "false")]
     for _ in range(5):
