@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,13 @@ GCS, STORE = f"{NODES[HEAD]}:6379", f"loopback://{NODES[HEAD]}:8000/bucket"
 EXPERTS = ["toy_estimators:Brightness:seconds=0.02", "toy_estimators:Brightness:shift=0.5,seconds=0.02"]
 PARTS = 20  # of the disturbed run
 LONGEST = 3600  # seconds for anything
+# A busy machine needs longer than Ray's own limits allow, so that a slow node is not taken for a dead one.
+RAY = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "600",
+    "RAY_gcs_server_port_wait_time_s": "300",
+    "RAY_health_check_timeout_ms": "60000",
+}
 
 
 def main() -> None:
@@ -68,15 +74,12 @@ def compare(real: Path | None, number: int, scaling: int) -> None:
         folder = Path(name)
         taken = make_videos(folder / "videos", real, number)
         print(f"{number} videos, {taken} of them real; parts of {number // PARTS}", flush=True)
-        pool = stack.enter_context(ThreadPoolExecutor(1))
-        running = pool.submit(on_this_machine, folder, number // PARTS)
         stack.enter_context(namespaces())
         words = [sys.executable, __file__, "--serve", str(folder / "videos"), "--scaling", str(scaling)]
         stack.enter_context(child(words, HEAD))
         for name in NODES:
             start_node(name)
-        alone = running.result()
-        disturbed(alone, number)
+        disturbed(on_this_machine(folder, number // PARTS), number)
         if not scaling:
             return
         start_node(OTHER)
@@ -248,11 +251,11 @@ def namespaces() -> Iterator[None]:
 
 def start_node(name: str) -> None:
     """A Ray node of one CPU; on a busy machine its start may need more than one try."""
-    own = ["--head", "--port", "6379"] if name == HEAD else ["--address", GCS]
+    own = ["--head", "--port", "6379", "--include-dashboard", "false"] if name == HEAD else ["--address", GCS]
     words = [sys.executable, "-m", "ray.scripts.scripts", "start", *own]
-    words += ["--node-ip-address", NODES[name], "--num-cpus", "1", "--include-dashboard", "false"]
-    words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats"]
-    words = [word for word in words if name == HEAD or word not in ("--include-dashboard", "false")]
+    words += ["--node-ip-address", NODES[name], "--num-cpus", "1"]
+    words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats", "--include-log-monitor", "false"]
+    words += ["--no-monitor"]
     for _ in range(5):
         # Ray stays in the background; its processes belong to the namespace, which ends them.
         if popen(words, name).wait(timeout=LONGEST) == 0:
@@ -276,7 +279,7 @@ def child(words: list[str], name: str) -> Iterator[None]:
 
 def popen(words: list[str], name: str) -> subprocess.Popen[bytes]:
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": paths, "RAY_AUTH_MODE": "disabled"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": paths, **RAY}
     output = None if os.environ.get("VERBOSE") else subprocess.DEVNULL
     return subprocess.Popen(["ip", "netns", "exec", name, *words], env=environment, stdout=output, stderr=output)
 
