@@ -45,7 +45,25 @@ RAY = {
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "600",
     "RAY_gcs_server_port_wait_time_s": "300",
     "RAY_health_check_timeout_ms": "60000",
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_worker_register_timeout_seconds": "600",
 }
+# `ray start`, but it does not give up a node that has not registered after 30 s, which no option changes.
+RAY_START = """
+import time
+import ray._private.services as services
+from ray.scripts.scripts import main
+ask = services.get_node
+def patiently(*words):
+    for _ in range(600):
+        try:
+            return ask(*words)
+        except RuntimeError:
+            time.sleep(1)
+    return ask(*words)
+services.get_node = patiently
+main()
+"""
 
 
 def main() -> None:
@@ -57,7 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--drive", help="internal: be the driver; where the output goes")
     parser.add_argument("--source", default="in", help="internal: where the videos of the driver are")
-    parser.add_argument("--workers", type=int, default=2, help="internal: workers of each expert")
+    parser.add_argument("--workers", type=int, default=2, help="of each expert, in the run that is disturbed")
     parser.add_argument("--serve", type=Path, help="internal: be the store, with the videos of a folder")
     arguments = parser.parse_args()
     if arguments.drive:
@@ -65,10 +83,10 @@ def main() -> None:
     elif arguments.serve:
         serve(arguments.serve, arguments.scaling)
     else:
-        compare(arguments.videos, arguments.number, arguments.scaling)
+        compare(arguments.videos, arguments.number, arguments.scaling, arguments.workers)
 
 
-def compare(real: Path | None, number: int, scaling: int) -> None:
+def compare(real: Path | None, number: int, scaling: int, workers: int) -> None:
     """All runs, with what they gave."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
@@ -79,7 +97,7 @@ def compare(real: Path | None, number: int, scaling: int) -> None:
         stack.enter_context(child(words, HEAD))
         for name in NODES:
             start_node(name)
-        disturbed(on_this_machine(folder, number // PARTS), number)
+        disturbed(on_this_machine(folder, number // PARTS), number, workers)
         if not scaling:
             return
         start_node(OTHER)
@@ -88,9 +106,9 @@ def compare(real: Path | None, number: int, scaling: int) -> None:
         report(f"2 nodes, 2 workers an expert, {scaling} videos", *run_to_end("two", 2, number), one[0]["shards"])
 
 
-def disturbed(alone: list[Any], number: int) -> None:
+def disturbed(alone: list[Any], number: int, workers: int) -> None:
     """A run in which a worker, the driver and a node are killed."""
-    driver = started("killed", number)
+    driver = started("killed", number, workers)
     wait_for("killed", PARTS // 5)
     victim, place = next((pid, name) for name in (OTHER, HEAD) for pid in pids(name) if b"MapWorker" in command(pid))
     os.kill(victim, signal.SIGKILL)
@@ -99,7 +117,7 @@ def disturbed(alone: list[Any], number: int) -> None:
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     print(f"kill -9 of the driver after {parts('killed')} parts", flush=True)
-    driver = started("killed", number)
+    driver = started("killed", number, workers)
     wait_for("killed", 3 * PARTS // 5)
     for pid in pids(OTHER):
         with contextlib.suppress(ProcessLookupError):
@@ -108,7 +126,7 @@ def disturbed(alone: list[Any], number: int) -> None:
     began = time.perf_counter()
     if driver.wait(timeout=LONGEST):
         print("the driver ended with the node; the same call again", flush=True)
-        driver = started("killed", number)
+        driver = started("killed", number, workers)
         driver.wait(timeout=LONGEST)
     report("after three kills", *outcome("killed"), alone)
     print(f"{time.perf_counter() - began:.0f} s from the death of the node to the manifest")
@@ -252,7 +270,7 @@ def namespaces() -> Iterator[None]:
 def start_node(name: str) -> None:
     """A Ray node of one CPU; on a busy machine its start may need more than one try."""
     own = ["--head", "--port", "6379", "--include-dashboard", "false"] if name == HEAD else ["--address", GCS]
-    words = [sys.executable, "-m", "ray.scripts.scripts", "start", *own]
+    words = [sys.executable, "-c", RAY_START, "start", *own]
     words += ["--node-ip-address", NODES[name], "--num-cpus", "1"]
     words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats", "--include-log-monitor", "false"]
     words += ["--no-monitor"]

@@ -85,7 +85,8 @@ def extract_dataset(
         timeout: seconds after which the process of an estimator is ended, for one video or share of a large one.
         progress: a bar of videos; None: on terminals only.
         storage_options: of both file systems.
-        options: of the rows, such as `layout` and `videos_per_part`; see `extraction_plan.ExtractionOptions`.
+        options: of the rows: layout, min_present, min_confidence, min_frames, window, overlap, licence,
+            videos_per_part, shard_bytes; see `extraction_plan.ExtractionOptions`.
 
     Raises:
         ValueError: no videos, unknown experts, other inputs than those of the interrupted run, another run that is
