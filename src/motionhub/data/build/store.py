@@ -66,6 +66,11 @@ class Store:
     timeout: float = TIMEOUT
     first_wait: float = FIRST_WAIT
 
+    @property
+    def writes_are_commits(self) -> bool:
+        """Whether every write is a commit of a repository of the Hub, which has an hourly quota of them."""
+        return self.address.startswith("hf://") and not self.address.startswith("hf://buckets/")
+
     def read(self, name: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, or StoreError when the store does not answer."""
         content: bytes = self._tried(name, lambda files, path: files.cat_file(path))
