@@ -42,7 +42,7 @@ from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.dataset import ClipDataset, with_index
 from motionhub.training.order import ShardOrder
-from motionhub.training.start import load_processor
+from motionhub.training.sources import load_processor
 from motionhub.training.streaming import ShardedRows
 
 

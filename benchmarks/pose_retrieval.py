@@ -31,7 +31,8 @@ from motionhub.objectives.pose_views import PoseViews, ViewSampler
 from motionhub.processing.collate import collate_skeletons
 from motionhub.training.arguments import RunArguments
 from motionhub.training.dataset import ClipDataset, item_seed
-from motionhub.training.start import load_checkpoint, load_splits
+from motionhub.training.sources import load_checkpoint
+from motionhub.training.start import load_splits
 
 
 BATCH = 64

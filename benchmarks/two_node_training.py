@@ -246,7 +246,7 @@ def main() -> None:
         words = ["ip", "netns", "exec", FIRST, sys.executable, str(HERE / "range_server.py")]
         server = subprocess.Popen([*words, str(folder), "--host", NODES[FIRST]], stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
-        address = f"{server.stdout.readline().strip()}/data%20set"
+        address = f"{server.stdout.readline().strip()}/my%20dataset"
         try:
             for name in options.only:
                 report[name] = launch(name, folder, str(data), address)

@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,31 @@ GCS, STORE = f"{NODES[HEAD]}:6379", f"loopback://{NODES[HEAD]}:8000/bucket"
 EXPERTS = ["toy_estimators:Brightness:seconds=0.02", "toy_estimators:Brightness:shift=0.5,seconds=0.02"]
 PARTS = 20  # of the disturbed run
 LONGEST = 3600  # seconds for anything
+# A busy machine needs longer than Ray's own limits allow, so that a slow node is not taken for a dead one.
+RAY = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "600",
+    "RAY_gcs_server_port_wait_time_s": "300",
+    "RAY_health_check_timeout_ms": "60000",
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_worker_register_timeout_seconds": "600",
+}
+# `ray start`, but it does not give up a node that has not registered after 30 s, which no option changes.
+RAY_START = """
+import time
+import ray._private.services as services
+from ray.scripts.scripts import main
+ask = services.get_node
+def patiently(*words):
+    for _ in range(600):
+        try:
+            return ask(*words)
+        except RuntimeError:
+            time.sleep(1)
+    return ask(*words)
+services.get_node = patiently
+main()
+"""
 
 
 def main() -> None:
@@ -51,7 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--drive", help="internal: be the driver; where the output goes")
     parser.add_argument("--source", default="in", help="internal: where the videos of the driver are")
-    parser.add_argument("--workers", type=int, default=2, help="internal: workers of each expert")
+    parser.add_argument("--workers", type=int, default=2, help="of each expert, in the run that is disturbed")
     parser.add_argument("--serve", type=Path, help="internal: be the store, with the videos of a folder")
     arguments = parser.parse_args()
     if arguments.drive:
@@ -59,24 +83,21 @@ def main() -> None:
     elif arguments.serve:
         serve(arguments.serve, arguments.scaling)
     else:
-        compare(arguments.videos, arguments.number, arguments.scaling)
+        compare(arguments.videos, arguments.number, arguments.scaling, arguments.workers)
 
 
-def compare(real: Path | None, number: int, scaling: int) -> None:
+def compare(real: Path | None, number: int, scaling: int, workers: int) -> None:
     """All runs, with what they gave."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         taken = make_videos(folder / "videos", real, number)
         print(f"{number} videos, {taken} of them real; parts of {number // PARTS}", flush=True)
-        pool = stack.enter_context(ThreadPoolExecutor(1))
-        running = pool.submit(on_this_machine, folder, number // PARTS)
         stack.enter_context(namespaces())
         words = [sys.executable, __file__, "--serve", str(folder / "videos"), "--scaling", str(scaling)]
         stack.enter_context(child(words, HEAD))
         for name in NODES:
             start_node(name)
-        alone = running.result()
-        disturbed(alone, number)
+        disturbed(on_this_machine(folder, number // PARTS), number, workers)
         if not scaling:
             return
         start_node(OTHER)
@@ -85,18 +106,18 @@ def compare(real: Path | None, number: int, scaling: int) -> None:
         report(f"2 nodes, 2 workers an expert, {scaling} videos", *run_to_end("two", 2, number), one[0]["shards"])
 
 
-def disturbed(alone: list[Any], number: int) -> None:
+def disturbed(alone: list[Any], number: int, workers: int) -> None:
     """A run in which a worker, the driver and a node are killed."""
-    driver = started("killed", number)
+    driver = started("killed", number, workers)
     wait_for("killed", PARTS // 5)
-    victim = next(pid for pid in pids(OTHER) if b"ray::MapWorker" in command(pid))
+    victim, place = next((pid, name) for name in (OTHER, HEAD) for pid in pids(name) if b"MapWorker" in command(pid))
     os.kill(victim, signal.SIGKILL)
-    print(f"kill -9 of a worker (process {victim}) after {parts('killed')} parts", flush=True)
+    print(f"kill -9 of a worker (process {victim} in {place}) after {parts('killed')} parts", flush=True)
     wait_for("killed", 2 * PARTS // 5)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     print(f"kill -9 of the driver after {parts('killed')} parts", flush=True)
-    driver = started("killed", number)
+    driver = started("killed", number, workers)
     wait_for("killed", 3 * PARTS // 5)
     for pid in pids(OTHER):
         with contextlib.suppress(ProcessLookupError):
@@ -105,7 +126,7 @@ def disturbed(alone: list[Any], number: int) -> None:
     began = time.perf_counter()
     if driver.wait(timeout=LONGEST):
         print("the driver ended with the node; the same call again", flush=True)
-        driver = started("killed", number)
+        driver = started("killed", number, workers)
         driver.wait(timeout=LONGEST)
     report("after three kills", *outcome("killed"), alone)
     print(f"{time.perf_counter() - began:.0f} s from the death of the node to the manifest")
@@ -248,10 +269,11 @@ def namespaces() -> Iterator[None]:
 
 def start_node(name: str) -> None:
     """A Ray node of one CPU; on a busy machine its start may need more than one try."""
-    own = ["--head", "--port", "6379"] if name == HEAD else ["--address", GCS]
-    words = ["ray", "start", *own, "--node-ip-address", NODES[name], "--num-cpus", "1", "--include-dashboard", "false"]
-    words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats"]
-    words = [word for word in words if name == HEAD or word not in ("--include-dashboard", "false")]
+    own = ["--head", "--port", "6379", "--include-dashboard", "false"] if name == HEAD else ["--address", GCS]
+    words = [sys.executable, "-c", RAY_START, "start", *own]
+    words += ["--node-ip-address", NODES[name], "--num-cpus", "1"]
+    words += ["--object-store-memory", str(200_000_000), "--disable-usage-stats", "--include-log-monitor", "false"]
+    words += ["--no-monitor"]
     for _ in range(5):
         # Ray stays in the background; its processes belong to the namespace, which ends them.
         if popen(words, name).wait(timeout=LONGEST) == 0:
@@ -275,7 +297,7 @@ def child(words: list[str], name: str) -> Iterator[None]:
 
 def popen(words: list[str], name: str) -> subprocess.Popen[bytes]:
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": paths, "RAY_AUTH_MODE": "disabled"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": paths, **RAY}
     output = None if os.environ.get("VERBOSE") else subprocess.DEVNULL
     return subprocess.Popen(["ip", "netns", "exec", name, *words], env=environment, stdout=output, stderr=output)
 

@@ -258,7 +258,8 @@ def _apply(files: dict[str, Blob], key: str, value: Mapping[str, Any], objects: 
             raise HubError(400, message=f"{path} was not uploaded before the commit")
         files[path] = Blob(objects[value["oid"]], large=True)
     elif key == "deletedFile":
-        del files[path]
+        if files.pop(path, None) is None:
+            raise HubError(404, "EntryNotFound", f"{path} does not exist")
     elif key == "deletedFolder":
         for name in [name for name in files if name.startswith(path.rstrip("/") + "/")]:
             del files[name]

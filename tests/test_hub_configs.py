@@ -24,7 +24,7 @@ from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.towers.text_towers import load_text_tower
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.start import load_processor
+from motionhub.training.sources import load_processor
 
 
 ROOT = Path(__file__).resolve().parent.parent / "hub_configs"

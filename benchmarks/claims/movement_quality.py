@@ -31,7 +31,7 @@ from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.reproduction import comparison
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.start import has_weights, load_processor
+from motionhub.training.sources import has_weights, load_processor
 from motionhub.training.tasks.movement_quality import (
     ScoredClips,
     ScoredRows,

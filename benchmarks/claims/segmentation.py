@@ -42,7 +42,8 @@ from motionhub.reproduction import comparison
 from motionhub.reproduction.comparison import Results, Scores, paired_gains
 from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.start import load_checkpoint, load_processor, load_weights, prepare_model
+from motionhub.training.sources import load_checkpoint, load_processor, load_weights
+from motionhub.training.start import prepare_model
 from motionhub.training.tasks.segmentation import (
     FrameLabelDataset,
     SegmentationOptions,

@@ -182,11 +182,11 @@ if TYPE_CHECKING:
     from motionhub.training.evaluators import save_report as save_report
     from motionhub.training.evaluators import score_clips as score_clips
     from motionhub.training.features import feature_table as feature_table
+    from motionhub.training.sources import load_checkpoint as load_checkpoint
+    from motionhub.training.sources import load_for_pretraining as load_for_pretraining
+    from motionhub.training.sources import load_processor as load_processor
     from motionhub.training.start import check_inputs as check_inputs
     from motionhub.training.start import class_names_of_dataset as class_names_of_dataset
-    from motionhub.training.start import load_checkpoint as load_checkpoint
-    from motionhub.training.start import load_for_pretraining as load_for_pretraining
-    from motionhub.training.start import load_processor as load_processor
     from motionhub.training.start import load_splits as load_splits
     from motionhub.training.start import parse_own as parse_own
     from motionhub.training.start import parse_training as parse_training
@@ -335,12 +335,10 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
         "score_clips",
     ),
     "motionhub.training.features": ("feature_table",),
+    "motionhub.training.sources": ("load_checkpoint", "load_for_pretraining", "load_processor"),
     "motionhub.training.start": (
         "check_inputs",
         "class_names_of_dataset",
-        "load_checkpoint",
-        "load_for_pretraining",
-        "load_processor",
         "load_splits",
         "parse_own",
         "parse_training",

@@ -24,7 +24,7 @@ from motionhub.poses import extracted_dataset, extraction_engines, extraction_pl
 from motionhub.poses.estimator_process import EstimatorProcess, EstimatorUnusable, Failure, failure_of, load_estimator
 from motionhub.poses.extracted_dataset import ExtractedDataset, extract_dataset, parse_experts
 from motionhub.poses.extraction_engines import Resources
-from motionhub.poses.extraction_plan import plan_of, shares
+from motionhub.poses.extraction_plan import ExtractionOptions, plan_of, shares
 from motionhub.poses.extraction_stages import Answer, ExpertStage, Job, RunEnded, finish_part, joined
 from motionhub.poses.windows import detect_in_file
 from motionhub.skeletons.rows import from_row
@@ -343,8 +343,8 @@ def test_a_worker_without_the_package_of_an_estimator_ends_the_run_in_one_line(v
 def job(videos: Path, tmp_path: Path) -> Job:
     here = extraction_stages.versions()
     source, out = Store(str(videos)), Store(str(tmp_path / "out"))
-    classes = ("sit down", "wave")
-    return Job(source, out, parse_experts(EXPERTS), "posetics-17", 0.5, 0.3, 5, 1.0, 0.2, None, classes, "", "p", here)
+    options = ExtractionOptions(tuple(EXPERTS), window=1.0, overlap=0.2, licence="")
+    return Job(source, out, parse_experts(EXPERTS), options, ("sit down", "wave"), "p", here)
 
 
 def test_a_video_shared_among_workers_gives_the_same_part(

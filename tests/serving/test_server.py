@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -42,19 +44,28 @@ def eventually(condition) -> None:
     raise AssertionError("it did not happen in 10 s")
 
 
+@contextmanager
+def busy(model: FrameCounter, *frames: int, **limits: Any) -> Iterator[tuple[TestClient, list[Future[Any]]]]:
+    """A server that holds requests of so many frames until `model.go`; their answers to come."""
+    with client_of(model, **limits) as client, ThreadPoolExecutor(len(frames)) as pool:
+        model.go.clear()
+        inside = [pool.submit(client.post, "/models/counter/labels", json=motion(each)) for each in frames]
+        try:
+            eventually(lambda: client.app.state.server.gate.inside == len(frames))
+            yield client, inside
+        finally:
+            model.go.set()
+
+
 def test_a_full_server_says_429_and_when_to_come_again():
     model = FrameCounter()
-    with client_of(model, waiting=2) as client, ThreadPoolExecutor(2) as pool:
-        model.go.clear()
-        inside = [pool.submit(client.post, "/models/counter/labels", json=motion(frames)) for frames in (5, 6)]
-        gate = client.app.state.server.gate
-        eventually(lambda: gate.inside == 2)
+    with busy(model, 5, 6, waiting=2) as (client, inside):
         refused = client.post("/models/counter/labels", json=motion())
         assert refused.status_code == 429 and int(refused.headers["Retry-After"]) >= 1
         assert client.get("/ready").status_code == 429
         assert client.get("/health").json() == {"status": "ok"}
         model.go.set()
-        assert sorted(frames_of(each.result()) for each in inside) == [5, 6]
+        assert [frames_of(each.result()) for each in inside] == [5, 6]
         assert client.get("/ready").status_code == 200
         counted = client.get("/metrics").text
         assert 'motionhub_requests_total{route="/models/counter/labels",status="429"} 1' in counted
@@ -63,12 +74,8 @@ def test_a_full_server_says_429_and_when_to_come_again():
 
 def test_a_stopping_server_says_503_and_answers_what_is_inside():
     model = FrameCounter()
-    with client_of(model) as client, ThreadPoolExecutor(1) as pool:
-        model.go.clear()
-        inside = pool.submit(client.post, "/models/counter/labels", json=motion(7))
-        gate = client.app.state.server.gate
-        eventually(lambda: gate.inside == 1)
-        gate.draining = True
+    with busy(model, 7) as (client, [inside]):
+        client.app.state.server.gate.draining = True
         refused = client.post("/models/counter/labels", json=motion())
         assert refused.status_code == 503 and refused.headers["Connection"] == "close"
         assert client.get("/ready").status_code == 503
@@ -78,11 +85,9 @@ def test_a_stopping_server_says_503_and_answers_what_is_inside():
 
 def test_requests_that_wait_together_are_one_batch_and_a_bad_one_spoils_no_other():
     model = FrameCounter()
-    with client_of(model) as client, ThreadPoolExecutor(6) as pool:
-        model.go.clear()
-        first = pool.submit(client.post, "/models/counter/labels", json=motion(1))
+    with busy(model, 1) as (client, [first]), ThreadPoolExecutor(3) as pool:
         thread = client.app.state.server.thread
-        eventually(lambda: client.app.state.server.gate.inside == 1 and thread._waiting.empty())
+        eventually(thread._waiting.empty)
         others = [pool.submit(client.post, "/models/counter/labels", json=motion(frames)) for frames in (3, 13, 4)]
         eventually(lambda: thread._waiting.qsize() == 3)
         model.go.set()

@@ -14,7 +14,7 @@ from motionhub.auto import AutoModelForActionClassification
 from motionhub.hub import reachable
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.training.start import check_source, load_checkpoint
+from motionhub.training.sources import check_source, load_checkpoint
 
 
 @pytest.fixture(scope="module")

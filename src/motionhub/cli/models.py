@@ -30,7 +30,7 @@ def load(source: str, auto_class: Any = None) -> tuple[Any, Any]:
     from transformers.utils.logging import disable_progress_bar
 
     import motionhub.auto  # noqa: F401  (registers the models)
-    from motionhub.training.start import load_checkpoint
+    from motionhub.training.sources import load_checkpoint
 
     disable_progress_bar()
     return load_checkpoint(source, auto_class or AutoModel)
@@ -49,7 +49,7 @@ def kind_of(source: str) -> str:
     from transformers import AutoConfig
 
     import motionhub.auto  # noqa: F401
-    from motionhub.training.start import check_source
+    from motionhub.training.sources import check_source
 
     try:
         check_source(source, weights=False)

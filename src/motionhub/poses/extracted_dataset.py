@@ -25,21 +25,16 @@ from motionhub.data.build.engines import ENGINES
 from motionhub.data.build.lease import Lease
 from motionhub.data.build.shards import PARQUET
 from motionhub.data.build.store import Store, store_at
-from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.formats.schema import features
 from motionhub.poses.estimator_process import versions
 from motionhub.poses.estimators import ESTIMATORS, parse_option
 from motionhub.poses.extraction_engines import Resources, map_on_ray, marks_on_ray, run_on_this_machine
-from motionhub.poses.extraction_plan import Plan, agreed_plan, finished_parts, part_name, plan_of
+from motionhub.poses.extraction_plan import ExtractionOptions, Plan, agreed_plan, finished_parts, part_name, plan_of
 from motionhub.poses.extraction_stages import Job
-from motionhub.poses.video_dataset import LAYOUT, MIN_PRESENT, Expert
-from motionhub.poses.windows import LONGEST, OVERLAP
-from motionhub.skeletons.layouts import get_layout
+from motionhub.poses.video_dataset import Expert
 
 
 MANIFEST, STATS, FAILURES, STATE = "manifest.json", "stats.json", "failures.jsonl", "state"
-SHARD_BYTES = 2**29
-VIDEOS_PER_PART = 64
 _ROUNDS = 3  # in which damaged parts are made again
 _REPORT_EVERY = 30.0  # seconds between two versions of stats.json
 _OF_ALL_WORKERS = ("motionhub", "python", "numpy", "pyarrow")
@@ -65,21 +60,13 @@ def extract_dataset(
     out: str | os.PathLike[str],
     experts: Sequence[str] = ("mediapipe",),
     *,
-    layout: str = LAYOUT,
-    min_present: float = MIN_PRESENT,
-    min_confidence: float = 0.3,
-    min_frames: int = 5,
-    window: float = LONGEST,
-    overlap: float = OVERLAP,
-    timeout: float | None = None,
-    licence: str = UNSTATED,
     engine: str = "datasets",
     num_proc: int | None = None,
     resources: Mapping[str, Resources] | None = None,
-    videos_per_part: int = VIDEOS_PER_PART,
-    shard_bytes: int = SHARD_BYTES,
+    timeout: float | None = None,
     progress: bool | None = None,
     storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> ExtractedDataset:
     """Poses of all videos below an address as parquet shards at another; resumes after interruption.
 
@@ -92,19 +79,14 @@ def extract_dataset(
         out: a new folder or address; what an interrupted run of the same call left there is used.
         experts: names with options (`mediapipe:num_people=2`), or `package.module:Class` of your own, importable on
             all workers. Several are aggregated by SST-A.
-        layout: of the output.
-        min_present: a clip is kept when a person is detected in more than this share of its frames.
-        min_confidence, min_frames: see `extract_clip`.
-        window, overlap: longer videos are cut into windows of so many seconds.
-        timeout: seconds after which the process of an estimator is ended, for one video or share of a large one.
-        licence: of clips without one in the table.
         engine: `"datasets"`: `num_proc` processes of this machine; `"ray"`: the cluster that RAY_ADDRESS names or
             `ray.init` has connected, otherwise one on this machine.
         resources: of the workers of each expert, by its name in `experts`; Ray only.
-        videos_per_part, shard_bytes: how the rows are divided; a shard is closed at the first part that reaches
-            `shard_bytes` in memory (Arrow).
+        timeout: seconds after which the process of an estimator is ended, for one video or share of a large one.
         progress: a bar of videos; None: on terminals only.
         storage_options: of both file systems.
+        options: of the rows: layout, min_present, min_confidence, min_frames, window, overlap, licence,
+            videos_per_part, shard_bytes; see `extraction_plan.ExtractionOptions`.
 
     Raises:
         ValueError: no videos, unknown experts, other inputs than those of the interrupted run, another run that is
@@ -118,35 +100,17 @@ def extract_dataset(
     """
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {ENGINES}, got {engine!r}.")
-    if videos_per_part < 1 or shard_bytes < 1 or not 0 <= min_present < 1:
-        got = f"{videos_per_part}, {shard_bytes} and {min_present}"
-        raise ValueError(f"Expected videos_per_part and shard_bytes of at least 1 and min_present in 0..1, got {got}.")
-    asked = parse_experts(experts)
+    asked, chosen = parse_experts(experts), ExtractionOptions(tuple(experts), **options)
     unknown = set(resources or {}) - {expert.name for expert in asked}
     if unknown:
         raise ValueError(f"resources are of experts {[expert.name for expert in asked]}, got {sorted(unknown)}.")
     source, target = store_at(videos, storage_options), store_at(out, storage_options)
     every = versions()
-    options: dict[str, Any] = {
-        "experts": list(experts),
-        "layout": get_layout(layout).name,
-        "min_present": min_present,
-        "min_confidence": min_confidence,
-        "min_frames": min_frames,
-        "window": window,
-        "overlap": overlap,
-        "licence": licence,
-        "videos_per_part": videos_per_part,
-        "shard_bytes": shard_bytes,
-        "versions": {name: every[name] for name in _OF_ALL_WORKERS},
-    }
-    plan = plan_of(source, options)
+    expected = {name: every[name] for name in _OF_ALL_WORKERS}
+    plan = plan_of(source, {**chosen.to_json(), "versions": expected})
     if (finished := _finished(target, plan)) is not None:
         return finished
-    job = Job(
-        source, target, asked, options["layout"], min_present, min_confidence, min_frames, window, overlap, timeout,
-        tuple(plan.options["class_names"]), licence, plan.fingerprint, options["versions"],
-    )  # fmt: skip
+    job = Job(source, target, asked, chosen, plan.class_names, plan.fingerprint, expected, timeout)
     with Lease(target) as lease:
         plan = agreed_plan(target, plan)
         run = _Run(replace(job, token=lease.token), plan, lease, engine, progress)
@@ -217,7 +181,7 @@ class _Run:
         missing = [number for number in range(self.plan.num_parts) if number not in marks]
         if missing:
             return missing
-        groups = shard_groups(marks, int(self.plan.options["shard_bytes"]))
+        groups = shard_groups(marks, self.job.options.shard_bytes)
         names = [f"data/clips-{number:05d}-of-{len(groups):05d}.parquet" for number in range(len(groups))]
         calls = [
             (self.job, name, [(number, marks[number]["sha256"]) for number in group])

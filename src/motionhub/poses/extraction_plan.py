@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,7 +16,11 @@ from motionhub.data.build.shards import shortened
 from motionhub.data.build.store import Store
 from motionhub.data.datasets.clip_table import read_lines
 from motionhub.data.datasets.folder import TABLE
+from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.video.reader import VIDEO_SUFFIXES
+from motionhub.poses.video_dataset import LAYOUT, MIN_PRESENT
+from motionhub.poses.windows import LONGEST, OVERLAP
+from motionhub.skeletons.layouts import get_layout
 
 
 PLAN = "state/plan.parquet"
@@ -25,6 +29,53 @@ PARTS = "state/parts"
 SPLIT_BYTES = 2**26
 _MOST_SHARES = 64
 _READERS = 16  # of marks at once: a store answers in its time, not in ours
+
+
+@dataclass(frozen=True)
+class ExtractionOptions:
+    """All that determines the rows of an extraction, beside its videos and the versions of packages.
+
+    Args:
+        experts: names with options (`mediapipe:num_people=2`), or `package.module:Class`.
+        layout: of the output.
+        min_present: a clip is kept when a person is detected in more than this share of its frames.
+        min_confidence, min_frames: see `tracks.follow_people`.
+        window, overlap: longer videos are cut into windows of so many seconds, see `windows.windows_of`.
+        licence: of clips without one in the table.
+        videos_per_part, shard_bytes: how the rows are divided; a shard is closed at the first part that reaches
+            `shard_bytes` in memory (Arrow).
+
+    Raises:
+        ValueError: no such layout, or a number out of its range.
+
+    Examples:
+        >>> from motionhub.poses.extraction_plan import ExtractionOptions
+        >>> ExtractionOptions(("mediapipe",), layout="coco").layout
+        'coco-17'
+    """
+
+    experts: tuple[str, ...]
+    layout: str = LAYOUT
+    min_present: float = MIN_PRESENT
+    min_confidence: float = 0.3
+    min_frames: int = 5
+    window: float = LONGEST
+    overlap: float = OVERLAP
+    licence: str = UNSTATED
+    videos_per_part: int = 64
+    shard_bytes: int = 2**29
+
+    def __post_init__(self) -> None:
+        if self.videos_per_part < 1 or self.shard_bytes < 1 or not 0 <= self.min_present < 1:
+            got = f"{self.videos_per_part}, {self.shard_bytes} and {self.min_present}"
+            raise ValueError(
+                f"Expected videos_per_part and shard_bytes of at least 1 and min_present in 0..1, got {got}."
+            )
+        object.__setattr__(self, "layout", get_layout(self.layout).name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, as values of JSON."""
+        return {**asdict(self), "experts": list(self.experts)}
 
 
 @dataclass(frozen=True)
@@ -65,6 +116,10 @@ class Plan:
     @property
     def num_parts(self) -> int:
         return -(-self.num_videos // int(self.options["videos_per_part"]))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.options["class_names"])
 
     def part(self, number: int) -> list[PlannedVideo]:
         """The videos of a part."""

@@ -18,7 +18,7 @@ from motionhub.data.build.shards import PARQUET, rows_to_table
 from motionhub.data.build.store import Store
 from motionhub.data.formats.schema import features
 from motionhub.poses.estimator_process import EstimatorProcess, EstimatorUnusable, Failure, failure_of, versions
-from motionhub.poses.extraction_plan import PlannedVideo, part_name
+from motionhub.poses.extraction_plan import ExtractionOptions, PlannedVideo, part_name
 from motionhub.poses.video_dataset import Expert, aggregate_clips
 from motionhub.poses.windows import Detections, follow_through
 from motionhub.skeletons.rows import to_row
@@ -32,31 +32,22 @@ class Job:
     Args:
         videos, out: input and output.
         experts: pose estimators, by number.
-        layout, min_present: see `video_dataset.poses_of_videos`.
-        min_confidence, min_frames: see `tracks.follow_people`.
-        window, overlap: seconds, see `windows.windows_of`.
-        timeout: seconds for one request to an estimator; None: no limit.
+        options: of the rows.
         class_names: of the labels.
-        licence: of clips without one of their own.
         plan: fingerprint.
         versions: that all workers must have.
+        timeout: seconds for one request to an estimator; None: no limit.
         token: of the run that owns the output.
     """
 
     videos: Store
     out: Store
     experts: tuple[Expert, ...]
-    layout: str
-    min_present: float
-    min_confidence: float
-    min_frames: int
-    window: float
-    overlap: float
-    timeout: float | None
+    options: ExtractionOptions
     class_names: tuple[str, ...]
-    licence: str
     plan: str
     versions: Mapping[str, str]
+    timeout: float | None = None
     token: str = ""
 
 
@@ -111,7 +102,8 @@ class ExpertStage:
         """The people in a share of a video."""
         if self.process is None:
             return Answer((), refused=self.refused)
-        began, windows = time.perf_counter(), {"longest": self.job.window, "overlap": self.job.overlap}
+        began, options = time.perf_counter(), self.job.options
+        windows = {"longest": options.window, "overlap": options.overlap}
         fetched = 0.0
         try:
             with self.job.videos.local(name) as path:
@@ -188,7 +180,7 @@ def finish_part(
             continue
         report["people"] += clip.num_people
         report["frames"] += clip.num_frames
-        licence = video.licence or job.licence
+        licence = video.licence or job.options.licence
         rows.append(to_row(clip, source="videos", label=video.label, clip_id=video.name, licence=licence))
     table = rows_to_table(rows, features(job.class_names).arrow_schema)
     file = io.BytesIO()
@@ -223,7 +215,7 @@ def _clip_of(
     job: Job, name: str, answers: Sequence[Sequence[Answer]], report: dict[str, Any]
 ) -> SkeletonSequence | str:
     """The aggregated clip of a video, or why it is left out; failures of experts go into the report."""
-    clips, failed = [], []
+    clips, failed, options = [], [], job.options
     for expert, shares in zip(job.experts, answers, strict=True):
         failure = next((share.found for share in shares if isinstance(share.found, Failure)), None)
         if failure is not None:
@@ -231,11 +223,11 @@ def _clip_of(
             failed.append(f"{expert.name}: {failure.kind}: {failure.message}")
             continue
         windows = [window for share in shares if not isinstance(share.found, Failure) for window in share.found]
-        tracks, _ = follow_through(windows, min_confidence=job.min_confidence, min_frames=job.min_frames)
+        tracks, _ = follow_through(windows, min_confidence=options.min_confidence, min_frames=options.min_frames)
         clips.append(tracks.clip)
     if not clips:
         return "; ".join(failed)
-    return aggregate_clips(clips, job.layout, job.min_present)
+    return aggregate_clips(clips, options.layout, options.min_present)
 
 
 def _one_version(job: Job, answers: Sequence[Answer]) -> dict[str, str]:

@@ -111,7 +111,7 @@ class TorchModel(ServedModel):
         from transformers.utils.logging import disable_progress_bar
 
         import motionhub.auto  # noqa: F401  (registers the models)
-        from motionhub.training.start import check_source
+        from motionhub.training.sources import check_source
 
         disable_progress_bar()
         checkpoint = model_id(source)

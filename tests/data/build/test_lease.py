@@ -60,3 +60,13 @@ def test_a_damaged_note_of_the_owner_does_not_lock_the_output(store: Store) -> N
     store.write(NAME, b"{")
     with Lease(store, **QUICK) as lease:
         lease.check()
+
+
+@pytest.mark.parametrize(
+    ("address", "seconds"),
+    [("hf://datasets/me/poses", 60.0), ("hf://buckets/me/poses", 5.0), ("s3://bucket/poses", 5.0), ("poses", 5.0)],
+)
+def test_a_repository_of_the_hub_gets_a_sign_of_life_a_minute_because_each_is_a_commit(
+    address: str, seconds: float
+) -> None:
+    assert Lease(Store(address)).beat == seconds

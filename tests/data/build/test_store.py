@@ -98,6 +98,19 @@ def test_a_file_that_is_not_there_is_asked_for_once(server: LoopbackServer) -> N
     assert server.requests == [("GET", "/bucket/x")]
 
 
+@pytest.mark.parametrize("kind", [FileNotFoundError, PermissionError])
+def test_a_refusal_names_the_address_and_is_not_asked_again(kind: type[OSError], tmp_path: Path) -> None:
+    asked = []
+
+    def refuse(files: object, path: str) -> None:
+        asked.append(path)
+        raise kind("Access\nDenied")
+
+    with pytest.raises(kind) as caught:
+        Store(f"memory://{tmp_path.name}")._tried("a b.txt", refuse)
+    assert str(caught.value) == f"memory://{tmp_path.name}/a b.txt: Access Denied" and len(asked) == 1
+
+
 def test_an_address_of_no_file_system_says_what_is_expected() -> None:
     with pytest.raises(ValueError, match="expected a path or an address of fsspec"):
         store_at("nowhere://a/b")

@@ -18,6 +18,7 @@ from motionhub.data.build.store import Store, StoreError
 
 NAME = "state/run.json"
 BEAT = 5.0
+BEAT_OF_COMMITS = 60.0
 PATIENCE = 3
 
 
@@ -28,7 +29,7 @@ class Lease:
 
     Args:
         store: the output.
-        beat: seconds between two moves of the counter.
+        beat: seconds between two moves of the counter; None: 5, or 60 where every write is a commit.
         patience: beats without a move after which an owner counts as dead.
 
     Raises:
@@ -41,8 +42,9 @@ class Lease:
         ...     lease.check()
     """
 
-    def __init__(self, store: Store, *, beat: float = BEAT, patience: int = PATIENCE) -> None:
-        self.store, self.beat, self.patience = store, beat, patience
+    def __init__(self, store: Store, *, beat: float | None = None, patience: int = PATIENCE) -> None:
+        own = BEAT_OF_COMMITS if store.writes_are_commits else BEAT
+        self.store, self.beat, self.patience = store, own if beat is None else beat, patience
         self.token = uuid.uuid4().hex
         self._lost_to = ""
         self._ended = threading.Event()

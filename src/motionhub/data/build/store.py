@@ -66,6 +66,11 @@ class Store:
     timeout: float = TIMEOUT
     first_wait: float = FIRST_WAIT
 
+    @property
+    def writes_are_commits(self) -> bool:
+        """Whether every write is a commit of a repository of the Hub, which has an hourly quota of them."""
+        return self.address.startswith("hf://") and not self.address.startswith("hf://buckets/")
+
     def read(self, name: str) -> bytes:
         """The content of a file. Raises FileNotFoundError, or StoreError when the store does not answer."""
         content: bytes = self._tried(name, lambda files, path: files.cat_file(path))
@@ -82,7 +87,7 @@ class Store:
     def remove(self, name: str) -> None:
         """Removes a file, if it exists."""
         with suppress(FileNotFoundError):
-            self._tried(name, lambda files, path: files.rm_file(path))
+            self._tried(name, _remove_file)
 
     def remove_folder(self, name: str) -> None:
         """Removes a folder with its files, if it exists."""
@@ -119,16 +124,19 @@ class Store:
         files, path = self._place(name)
         if _is_local(files):
             return call(files, path)
+        where = f"{self.address.rstrip('/')}/{name}".rstrip("/")
         for attempt in range(self.attempts):
             if attempt:
                 time.sleep(self.first_wait * 2 ** (attempt - 1))
             try:
                 return _within(self.timeout, lambda: call(files, path))
+            except (FileNotFoundError, PermissionError) as error:  # stores say "Access Denied", and not to what
+                kind = FileNotFoundError if isinstance(error, FileNotFoundError) else PermissionError
+                raise kind(f"{where}: {' '.join(str(error).split()) or 'is not there'}") from error
             except _FINAL:
                 raise
             except Exception as error:  # each client of a store has its own classes
                 last = error
-        where = f"{self.address.rstrip('/')}/{name}".rstrip("/")
         why = " ".join(str(last).split()) or type(last).__name__
         raise StoreError(f"{where}: the store failed {self.attempts} times, at last: {why}. Run the same call again.")
 
@@ -179,6 +187,15 @@ def _put(files: Any, path: str, content: bytes) -> None:
     except FileNotFoundError:  # where folders are real
         files.makedirs(path.rpartition("/")[0], exist_ok=True)
         files.pipe_file(path, content)
+
+
+def _remove_file(files: Any, path: str) -> None:
+    try:
+        files.rm_file(path)
+    except Exception:  # of an absent file, each store says something else
+        folder = path.rpartition("/")[0]
+        if path.removeprefix(folder).lstrip("/") in _listed(folder)(files, folder):
+            raise
 
 
 def _listed(root: str) -> Callable[[Any, str], dict[str, StoredFile]]:

@@ -22,7 +22,8 @@ from motionhub.skeletons.rows import frame_labels_of
 from motionhub.training.arguments import RunArguments, TrainingRecipe, option
 from motionhub.training.dataset import INPUTS, ClipDataset, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
-from motionhub.training.start import check_source, class_names_of_dataset, prepare_start
+from motionhub.training.sources import check_source
+from motionhub.training.start import class_names_of_dataset, prepare_start
 from motionhub.training.trainer import TrainingResult, train
 
 
