@@ -59,7 +59,9 @@ def main(argv: list[str]) -> None:
     pipe.save_pretrained(Path(recipe.output_dir) / "student")
     batch = motionhub.collate_skeletons([processor.process(motionhub.generate("wave", seed=0))])
     inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
-    counts = {name: multiply_adds(one.t_mor.cpu(), inputs) for name, one in (("student", student), ("teacher", teacher))}
+    counts = {
+        name: multiply_adds(one.t_mor.cpu(), inputs) for name, one in (("student", student), ("teacher", teacher))
+    }
     (Path(recipe.output_dir) / "distillation.json").write_text(json.dumps(counts, indent=2) + "\n")
     print(f"{result.steps} updates in {result.seconds:.0f} s; {counts['student']:,.0f} multiply-adds a clip, "
           f"{counts['student'] / counts['teacher']:.1%} of the teacher's")  # fmt: skip
