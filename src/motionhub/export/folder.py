@@ -63,9 +63,10 @@ def export_checkpoint(
         stream: of a segmentation model: frames of the attention's context; writes `stream.onnx` too.
 
     Raises:
-        ValueError: the processor is not of skeletons, or the exporter refuses the model.
+        ValueError: the processor is not of skeletons, the task takes two clips, or the exporter refuses the model.
         ImportError: a package of the format is missing.
     """
+    check_task(model)
     if not isinstance(processor, SkeletonSteps):
         raise ValueError(
             f"Export takes models of skeletons with a SkeletonProcessor, got {type(processor).__name__}; images and "
@@ -109,6 +110,16 @@ def export_checkpoint(
         write_text(target / PARITY, json.dumps(measured, indent=2) + "\n")
     write_card(target, source, facts, measured, to)
     return measured
+
+
+def check_task(model: Any) -> None:
+    """Raises a ValueError for a model whose task is more than a forward pass of one clip."""
+    if type(model).__name__.endswith("ForMotionRetargeting"):
+        raise ValueError(
+            f"{type(model).__name__} moves one clip onto the body of another, and an exported folder takes one clip; "
+            'run pipeline("motion-retargeting"), or make the graph of its forward pass alone with '
+            "motionhub.export.graphs.exported(model, sample_inputs(model.config, frames), 'onnx')."
+        )
 
 
 def facts_of(model: Any, processor: Any, frames: int, tasks: list[str], to: str) -> dict[str, Any]:
