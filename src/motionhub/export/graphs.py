@@ -53,7 +53,8 @@ def people_of(config: Any) -> int:
 
 def takes_any_frames(config: Any, to: str = "onnx") -> bool:
     """Whether graphs of such a model have no fixed number of frames."""
-    return to in ("onnx", "torch") and getattr(config, "encoder", config).model_type in ANY_FRAMES
+    encoder = config.encoder if config.model_type == "motionhub_t_mor" else config
+    return to in ("onnx", "torch") and encoder.model_type in ANY_FRAMES
 
 
 def exported(
