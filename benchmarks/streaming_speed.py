@@ -3,6 +3,7 @@
     python benchmarks/streaming_speed.py                             # speed and work of unik-precog-small
     python benchmarks/streaming_speed.py --recordings FILE [FILE ...]  # also how often the labels agree
     python benchmarks/streaming_speed.py --exported FOLDER           # of motionhub export --stream: the graph's speed
+    python benchmarks/streaming_speed.py --coco                      # of the same layers for 17 joints, random weights
 
 One thread, its processor time; the best of the repeats counts. Work is in multiply-adds, as torch counts them.
 """
@@ -71,9 +72,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--recordings", nargs="*", default=[])
     parser.add_argument("--exported", metavar="FOLDER")
+    parser.add_argument("--coco", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     model, processor = motionhub.load_checkpoint(options.model, motionhub.AutoModelForActionSegmentation)
+    if options.coco:
+        sizes = {**model.config.to_dict(), "layout": "coco-17", "num_joints": 17}
+        model = type(model)(type(model.config).from_dict(sizes)).eval()
     joints, dims = model.config.num_joints, model.config.in_channels
     frame = torch.randn(1, 4, joints, dims)
     for window in options.windows:

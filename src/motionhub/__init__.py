@@ -116,6 +116,7 @@ if TYPE_CHECKING:
     from motionhub.objectives.byol import LtnByol as LtnByol
     from motionhub.objectives.cv_mim import CvMim as CvMim
     from motionhub.objectives.distillation import Distillation as Distillation
+    from motionhub.objectives.distillation import ZeroShotDistillation as ZeroShotDistillation
     from motionhub.objectives.lac import JointRows as JointRows
     from motionhub.objectives.lac import LacPairs as LacPairs
     from motionhub.objectives.lac import VelocityRows as VelocityRows
@@ -284,7 +285,7 @@ _NAMES_BY_HOME = {  # the module that defines them -> public names, the same as 
     "motionhub.models.video_backbone": ("VideoBackboneConfig", "VideoBackboneModel"),
     "motionhub.objectives.byol": ("LtnByol",),
     "motionhub.objectives.cv_mim": ("CvMim",),
-    "motionhub.objectives.distillation": ("Distillation",),
+    "motionhub.objectives.distillation": ("Distillation", "ZeroShotDistillation"),
     "motionhub.objectives.lac": ("JointRows", "LacPairs", "VelocityRows"),
     "motionhub.objectives.lac_contrast": ("ComposedLabels", "LacContrast"),
     "motionhub.objectives.ltn": ("LtnMoco",),

@@ -9,7 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(
     [*EXAMPLES.glob("pretrain_*.py"), *EXAMPLES.glob("finetune_*.py")]
-    + [EXAMPLES / "distill.py", EXAMPLES / "linear_baseline.py", EXAMPLES / "single_shot.py"]
+    + [EXAMPLES / name for name in ("distill.py", "distill_zero_shot.py", "linear_baseline.py", "single_shot.py")]
 )
 
 

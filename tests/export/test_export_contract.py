@@ -1,4 +1,7 @@
-"""Every family of skeletons as an ONNX graph with any batch, compared with the model; needs the exporters."""
+"""Every family of skeletons as an ONNX graph with any batch, and any number of frames where the family allows it.
+
+Compared with the model; needs the exporters.
+"""
 
 import os
 import warnings
@@ -8,8 +11,8 @@ import pytest
 import torch
 from test_model_contract import SKELETON_MODELS, make
 
-from motionhub.export.graphs import exported, rename_repeated, sample_inputs, save_graph
-from motionhub.runtime.graph import INPUTS, open_session
+from motionhub.export.graphs import exported, rename_repeated, sample_inputs, save_graph, takes_any_frames
+from motionhub.runtime.graph import INPUTS, open_session, whole_steps
 
 
 # A graph takes about ten seconds: these in every run, all of them with MOTIONHUB_EVERY_GRAPH=1. That the branches for
@@ -33,15 +36,17 @@ def inputs_of(config, frames: int, batch: int) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(("family", "model_class"), CHOSEN, ids=lambda value: getattr(value, "__name__", "of"))
 def test_every_family_is_a_graph_that_answers_as_the_model(family, model_class, tmp_path):
     model = make(family, model_class).eval()
-    frames = family.clip[1]
+    stride, any_frames = getattr(model.config, "frame_stride", 1), takes_any_frames(model.config)
+    frames = whole_steps(family.clip[1], stride) if any_frames else family.clip[1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        save_graph(exported(model, sample_inputs(model.config, frames), "onnx"), tmp_path)
+        given = sample_inputs(model.config, frames)
+        save_graph(exported(model, given, "onnx", dynamic_frames=any_frames), tmp_path)
     assert not (tmp_path / "model.onnx.data").exists(), "one file holds the graph and its weights"
     session = open_session(tmp_path / "model.onnx", threads=1)
     names = [each.name for each in session.get_inputs()]
-    for batch in (1, 3):
-        inputs = inputs_of(model.config, frames, batch)
+    for batch, length in ((1, frames), (3, 2 * frames + 3 * stride if any_frames else frames)):
+        inputs = inputs_of(model.config, length, batch)
         with torch.inference_mode():
             outputs = model(**inputs)
         # Motion retargeting has keypoints on both sides: transformers then says which is which.

@@ -1,6 +1,7 @@
 """Tracking: people whose paths are known, shuffled and with holes, come back as themselves."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -140,3 +141,16 @@ def test_frames_that_were_left_out_count_as_a_gap():
     assert far(person[:, 1], 12) == [1]
     with pytest.raises(ValueError, match="above 12, got 12"):
         far(person[:, 2], 12)
+
+
+def test_one_person_is_followed_without_scipy_and_several_name_it(monkeypatch):
+    """A machine that runs exported models has NumPy only."""
+    people = three_crossing_people(0)
+    alone = [frame[None] for frame in people[0]]
+    alone[40] = alone[40][:0]  # not seen for a moment
+    expected = track_people(alone, max_gap=10)
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    assert [found.tolist() for found in track_people(alone, max_gap=10)] == [found.tolist() for found in expected]
+    close = [np.stack([one, one + 1.0]) for one in people[0]]
+    with pytest.raises(ImportError, match="several people needs SciPy; run: pip install scipy"):
+        track_people(close, max_gap=10)

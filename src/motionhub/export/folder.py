@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.atomic import write_text
-from motionhub.export.graphs import exported, people_of, sample_inputs, save_graph, save_label_graph, save_stream
+from motionhub.export.graphs import (
+    exported,
+    people_of,
+    sample_inputs,
+    save_graph,
+    save_label_graph,
+    save_stream,
+    takes_any_frames,
+)
 from motionhub.export.parity import CLIPS, compare, parity_clips
-from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA, TASKS
+from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA, TASKS, whole_steps
 from motionhub.runtime.skeleton_steps import SkeletonSteps
 from motionhub.version import __version__
 
@@ -46,7 +54,8 @@ def export_checkpoint(
         folder: new or empty, or one that was exported earlier.
         to: one of `export.graphs.FORMATS`.
         tasks: of `pipeline`, the first is the predictor's default.
-        frames: of the graph, which takes shorter clips too; None: what the processor makes, or 128.
+        frames: of the graph, which takes shorter clips too; None: what the processor makes, or 128. Some families'
+            graphs take longer ones as well (`export.graphs.ANY_FRAMES`).
         bank: `TextBank` of a zero-shot model.
         source: the checkpoint's folder, whose card and licence are copied.
         clips: files of real clips for the comparison.
@@ -54,9 +63,10 @@ def export_checkpoint(
         stream: of a segmentation model: frames of the attention's context; writes `stream.onnx` too.
 
     Raises:
-        ValueError: the processor is not of skeletons, or the exporter refuses the model.
+        ValueError: the processor is not of skeletons, the task takes two clips, or the exporter refuses the model.
         ImportError: a package of the format is missing.
     """
+    check_task(model)
     if not isinstance(processor, SkeletonSteps):
         raise ValueError(
             f"Export takes models of skeletons with a SkeletonProcessor, got {type(processor).__name__}; images and "
@@ -72,7 +82,10 @@ def export_checkpoint(
             f"A stream is exported of a segmentation model to onnx, got {type(model).__name__} to {to}; leave "
             "--stream out, or export a segmentation checkpoint such as unik-precog-small."
         )
-    made = exported(network, sample_inputs(network.config, length), to)
+    any_frames = takes_any_frames(network.config, to)
+    if any_frames:
+        length = whole_steps(length, getattr(network.config, "frame_stride", 1))
+    made = exported(network, sample_inputs(network.config, length), to, dynamic_frames=any_frames)
     target.mkdir(parents=True, exist_ok=True)
     save_graph(made, target)
     model.config.save_pretrained(target)
@@ -99,6 +112,16 @@ def export_checkpoint(
     return measured
 
 
+def check_task(model: Any) -> None:
+    """Raises a ValueError for a model whose task is more than a forward pass of one clip."""
+    if type(model).__name__.endswith("ForMotionRetargeting"):
+        raise ValueError(
+            f"{type(model).__name__} moves one clip onto the body of another, and an exported folder takes one clip; "
+            'run pipeline("motion-retargeting"), or make the graph of its forward pass alone with '
+            "motionhub.export.graphs.exported(model, sample_inputs(model.config, frames), 'onnx')."
+        )
+
+
 def facts_of(model: Any, processor: Any, frames: int, tasks: list[str], to: str) -> dict[str, Any]:
     """What a reader without torch needs of the model's config."""
     config = model.config
@@ -114,6 +137,7 @@ def facts_of(model: Any, processor: Any, frames: int, tasks: list[str], to: str)
         "decoding": getattr(config, "decoding", None),
         "people": people_of(config),
         "frames": frames,
+        "any_frames": takes_any_frames(config, to),
         "exact_frames": getattr(getattr(config, "encoder", config), "pooling", None) == "official",
         "joints": config.num_joints,
         "dims": config.in_channels,
@@ -169,7 +193,7 @@ def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:
     return [
         *(use_lines() if set(facts["tasks"]) & set(TASKS) else graph_lines(facts)),
         f"It takes `(batch, {facts['people']}, {facts['frames']}, {facts['joints']}, {facts['dims']})` keypoints with "
-        "both masks, any batch; shorter clips are padded with masks False.",
+        f"both masks, {sizes_of(facts)}.",
         f"Size {size:.1f} MB. On {measured['clips']} clips the largest difference from PyTorch is "
         f"{measured['largest_difference']:.1e}, and {measured['same_first_answer']:.0%} have the same first answer.",
         "",
@@ -178,6 +202,14 @@ def edge_lines(facts: dict[str, Any], measured: dict[str, Any]) -> list[str]:
         *rows,
         *(stream_lines(facts["stream"]) if "stream" in facts else []),
     ]
+
+
+def sizes_of(facts: dict[str, Any]) -> str:
+    """Which sizes of its input a graph leaves open."""
+    if not facts["any_frames"]:
+        return "any batch; shorter clips are padded with masks False"
+    stride = facts["frame_stride"]
+    return f"any batch and any {f'multiple of {stride}' if stride > 1 else 'number'} of frames, {2 * stride} or more"
 
 
 def use_lines() -> list[str]:

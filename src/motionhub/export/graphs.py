@@ -23,6 +23,10 @@ BACKENDS = {
     "torch": ("dynamo", (), ""),
 }
 CLIPS = 2  # with one clip, tracing takes the batch as a constant
+# Model types whose graphs take any number of frames, in multiples of `frame_stride`; docs/how_to/export.md says why
+# the others have a fixed number.
+ANY_FRAMES = ("motionhub_tcn", "motionhub_unik", "motionhub_agcn", "motionhub_st_gcn")
+LEAST_STEPS = 2  # a length of one step would be a constant
 OPSET = 18  # ONNX Runtime has had it since 1.14, onnxruntime-web too
 
 
@@ -47,7 +51,15 @@ def people_of(config: Any) -> int:
     return int(getattr(config, "num_people", None) or 1)
 
 
-def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool = True) -> Any:
+def takes_any_frames(config: Any, to: str = "onnx") -> bool:
+    """Whether graphs of such a model have no fixed number of frames."""
+    encoder = config.encoder if config.model_type == "motionhub_t_mor" else config
+    return to in ("onnx", "torch") and encoder.model_type in ANY_FRAMES
+
+
+def exported(
+    model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool = True, dynamic_frames: bool = False
+) -> Any:
     """Transformers' `ExportedModel` of a model in evaluation mode.
 
     Args:
@@ -55,6 +67,7 @@ def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool
         inputs: two clips.
         to: one of `FORMATS`.
         dynamic_batch: False fixes the batch of the inputs.
+        dynamic_frames: True leaves the number of frames open, in multiples of the model's stride.
 
     Raises:
         ImportError: a package of the format is not installed.
@@ -63,7 +76,11 @@ def exported(model: Any, inputs: dict[str, Tensor], to: str, dynamic_batch: bool
     check_installed(to)
     from transformers.exporters import AutoExportConfig, AutoHfExporter
 
-    shapes = {name: {0: Dim("batch")} for name in inputs} if dynamic_batch else None
+    open_axes: dict[int, Any] = {0: Dim("batch")} if dynamic_batch else {}
+    if dynamic_frames:
+        stride, steps = getattr(model.config, "frame_stride", 1), Dim("steps", min=LEAST_STEPS)
+        open_axes[2] = stride * steps if stride > 1 else steps
+    shapes = dict.fromkeys(inputs, open_axes) if open_axes else None
     options = {"opset_version": OPSET} if to == "onnx" else {}
     config = AutoExportConfig.from_dict({"export_format": BACKENDS[to][0], "dynamic_shapes": shapes, **options})
     try:

@@ -57,7 +57,8 @@ def compare(model: Any, processor: Any, folder: Path, clips: Sequence[SkeletonSe
     samples = []
     for clip in clips:
         try:
-            samples.append(first_frames(processor.process(clip), graph.facts["frames"]))
+            sample = processor.process(clip)
+            samples.append(sample if graph.any_frames else first_frames(sample, graph.facts["frames"]))
         except ValueError:
             continue
     if not samples:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -73,9 +74,10 @@ class FrameConv2d(nn.Conv2d):
 
         With few channels and one frame wide, frames are left out before the convolution instead of by its stride: on
         processors with AVX-512 and several threads, that form corrupts memory below 16 channels and may crash the
-        process (PyTorch 2.13, oneDNN's `jit_1x1` of the weights' gradient).
+        process (PyTorch 2.13, oneDNN's `jit_1x1` of the weights' gradient). An exported graph has no gradient.
         """
-        if self.kernel_size == (1, 1) and self.stride[1] > 1 and self.in_channels < 16:
+        narrow = self.in_channels < 16 and not torch.compiler.is_exporting()
+        if narrow and self.kernel_size == (1, 1) and self.stride[1] > 1:
             return F.conv2d(features[..., :: self.stride[1]], self.weight, self.bias)
         return super().forward(features)
 

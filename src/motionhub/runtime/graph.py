@@ -81,6 +81,7 @@ class ExportedGraph:
         self.facts = read_facts(self.folder)
         self._session = open_session(self.folder / GRAPH, threads)
         self._labels = open_session(self.folder / LABELS, threads) if self.facts.get("projection_size") else None
+        self.any_frames = self.facts.get("any_frames") is True
         self._inputs = [given.name for given in self._session.get_inputs()]
         self._outputs = [made.name for made in self._session.get_outputs()]
 
@@ -92,14 +93,15 @@ class ExportedGraph:
         Args:
             keypoints, joint_mask, attention_mask: `(batch, people, frames, joints, dims)`, `(batch, people, frames,
                 joints)` and `(batch, people, frames)`, as the processor makes them; None: all True. A clip shorter
-                than the graph's frames is padded, and its outputs are cut again.
+                than the graph's frames is padded, and its outputs are cut again; where the graph takes any number
+                (`any_frames`), up to a multiple of its stride.
 
         Raises:
             ValueError: more people or frames than the graph takes, other joints or dims, or fewer frames for a model
                 that averages padding.
         """
         batch, people, frames, joints, _ = keypoints.shape
-        most_people, most_frames = self.facts["people"], self.facts["frames"]
+        most_people, most_frames = self.facts["people"], self._frames_for(frames)
         expected = (self.facts["joints"], self.facts["dims"])
         if people > most_people or frames > most_frames or keypoints.shape[3:] != expected:
             raise ValueError(
@@ -110,7 +112,8 @@ class ExportedGraph:
         if self.facts["exact_frames"] and frames != most_frames:
             raise ValueError(
                 f"{self.folder} averages padded frames (pooling='official'), so it takes clips of exactly "
-                f"{most_frames} frames, got {frames}; export it with --frames {frames}."
+                f"{most_frames} frames, got {frames}; "
+                + (f"give {most_frames}." if self.any_frames else f"export it with --frames {frames}.")
             )
         joint_mask = np.ones((batch, people, frames, joints), bool) if joint_mask is None else joint_mask
         attention_mask = np.ones((batch, people, frames), bool) if attention_mask is None else attention_mask
@@ -120,6 +123,12 @@ class ExportedGraph:
         made = self._made(self._session, {name: feed[name] for name in self._inputs if name in feed})
         pairs = [(name, value) for name, value in zip(self._outputs, made, strict=True) if value.ndim]
         return {name: self._cut(name, value, people, frames) for name, value in pairs}
+
+    def _frames_for(self, frames: int) -> int:
+        """How many frames the graph gets for a clip of so many."""
+        if not self.any_frames or self.facts["people"] * frames > _MOST_POSES:
+            return int(self.facts["frames"])
+        return whole_steps(frames, self.facts["frame_stride"])
 
     def similarities(self, motions: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """`(n, m)` similarities of embeddings `(n, projection_size)` and text vectors `(m, text_size)`."""
@@ -158,6 +167,11 @@ class ExportedGraph:
         if name in PER_FRAME:
             return value[:, :people, : -(-frames // self.facts["frame_stride"])]
         return value
+
+
+def whole_steps(frames: int, stride: int) -> int:
+    """The next multiple of the stride, two steps or more: what a graph without a fixed number of frames takes."""
+    return max(2, -(-frames // stride)) * stride
 
 
 def check_tasks(graph: ExportedGraph) -> None:

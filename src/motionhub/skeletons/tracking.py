@@ -253,13 +253,11 @@ def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.n
     """Rows of `people` and of `detections` (with a valid joint each) with the greatest total likeness."""
     if not len(people) or not len(detections):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    from scipy.optimize import linear_sum_assignment
-
     crowd = len(people) * len(detections) > _FEW_PAIRS
     likeness = _likeness_in_a_crowd(people, detections, frame) if crowd else _likeness(people, detections, frame)
     near = likeness > _NOTHING
     some, seen = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))  # the others are slow, and nobody
-    places = linear_sum_assignment(likeness[np.ix_(some, seen)], maximize=True)
+    places = _greatest_total(likeness[np.ix_(some, seen)])
     rows, columns = some[places[0]], seen[places[1]]
     alike = likeness[rows, columns] >= MIN_LIKENESS
     return rows[alike], columns[alike]
@@ -331,3 +329,20 @@ def stack_people(
         detections = np.concatenate(frames)[owners >= 0]
         values[[rows[number] for number in owners[owners >= 0].tolist()], times] = detections
     return values, track_ids
+
+
+def _greatest_total(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pairs with the greatest sum; of one row or column without SciPy, as on small machines.
+
+    Raises:
+        ImportError: SciPy is not installed.
+    """
+    if min(table.shape) < 2:
+        best = np.unravel_index(table.argmax(), table.shape) if table.size else ((), ())
+        return np.array(best[0], np.int64).reshape(-1), np.array(best[1], np.int64).reshape(-1)
+    try:
+        from scipy.optimize import linear_sum_assignment
+    except ImportError as error:
+        raise ImportError("Following several people needs SciPy; run: pip install scipy") from error
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return rows, columns
