@@ -81,7 +81,7 @@ def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptio
     stated = _text(path, arrays, "unit")
     if stated not in (None, *FILE_UNITS):
         raise bad_file(path, "unit", f"unit must be one of {list(FILE_UNITS)}, got {stated!r}.")
-    unit = options.unit_of(path, stated, assumed="pixel" if ssta else None)
+    unit = options.unit_of(path, stated, assumed="pixel" if ssta else None, dims=points.shape[-1])
     if _has_score(points, unit) and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
         depth = "if it is a depth, save num_dims=3 too"

@@ -52,6 +52,7 @@ from motionhub.data.formats import (
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
+from motionhub.data.formats.frames import is_one_frame_a_file
 from motionhub.data.formats.interval_files import holds_intervals
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
@@ -120,6 +121,14 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
     if found is None:
         raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found
+
+
+def is_recording(path: str | Path) -> bool:
+    """Whether a folder is a recording (with one file per frame), not a folder of recordings."""
+    if not os.path.isdir(path):
+        return False
+    form = next((form for form in FORMATS.values() if form.matches(Path(path), b"")), None)
+    return form is not None and (form.container != "json" or is_one_frame_a_file(Path(path)))
 
 
 def find_writer(path: str | Path, format: str | None = None) -> Writer:

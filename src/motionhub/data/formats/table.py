@@ -258,7 +258,7 @@ def _clip(
                 for joint, own in group.items():
                     values[person, positions, joints.index(joint)] = content[:, [order[column] for column in own]]
     layout, chosen = _layout(path, joints, options)
-    unit = options.unit_of(path, columns.unit)
+    unit = options.unit_of(path, columns.unit, dims=columns.dims)
     points, confidence = _seen(path, columns, values[:, :, chosen], unit)
     up = up or _up(path, layout, points, unit)
     return options.sequence(
@@ -313,7 +313,7 @@ def _followed(
 ) -> SkeletonSequence:
     content = _content(path, columns, rows).reshape(len(rows), len(joints), -1)
     layout, chosen = _layout(path, joints, options)
-    unit = options.unit_of(path, columns.unit)
+    unit = options.unit_of(path, columns.unit, dims=columns.dims)
     points, confidence = _seen(path, columns, content[:, chosen], unit)
     frames: Frames = [[] for _ in range(length)]
     for row, position in enumerate(positions.tolist()):
