@@ -273,8 +273,8 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
     """The layout, and for each of its joints the position of its name in the file.
 
     A layout given by the caller selects its joints from the file, by its own `names` or as `named_joints` reads them.
-    Otherwise the layout is a known one with the same names in the same order, else one made of the names. Numbered
-    joints require a given layout.
+    Otherwise the layout is a known one with the same names, first in the same order, else one made of the names.
+    Numbered joints require a given layout.
     Raises ValueError when a name occurs twice, or the file lacks a joint of the given layout.
     """
     checked_joints(path, len(names))
@@ -301,6 +301,10 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
         record_names(names, [joint if joint in layout.joints else "" for joint in own])
         return layout, [own.index(joint) for joint in layout.joints]
     known = next((layout for layout in LAYOUTS.values() if layout.joints == tuple(own)), None)
-    layout = known or named_layout(f"named-{len(own)}", tuple(own))
+    known = known or next((layout for layout in LAYOUTS.values() if {*layout.joints} == {*own}), None)
+    if known is not None:
+        record_names(names, own)
+        return known, [own.index(joint) for joint in known.joints]
+    layout = named_layout(f"named-{len(own)}", tuple(own))
     record_names(names, own)
     return layout, list(range(len(own)))
