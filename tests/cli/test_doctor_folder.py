@@ -60,3 +60,9 @@ def test_a_folder_of_numbered_recordings_is_a_line_per_file_and_no_recording(tmp
     assert "2 files" in capsys.readouterr().out
     message = read_error(tmp_path / "all", fps=30, layout="coco-17")
     assert "expected one frame in a file of a folder, got 5; give the files of recordings one by one" in message
+
+
+def test_a_folder_around_recordings_names_them(tmp_path):
+    person = {"keypoints": [[100 + 10 * joint, 50 + 20 * joint] for joint in range(17)]}
+    write_json(tmp_path / "camera" / "one" / "clip_0.json", [person])
+    assert f"folders in it are recordings, give one: {tmp_path / 'camera' / 'one'}" in read_error(tmp_path, fps=30)

@@ -73,7 +73,7 @@ _MODULES = (
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}
-_NUM_NEAREST = 3
+_NUM_NEAREST, _LOOK_INTO = 3, 64
 _SHOWN = 10
 _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
 _FBX = "import it in Blender (free) and export the armature as BVH, or as glTF (.glb), with its animation"
@@ -208,10 +208,19 @@ def _unknown_folder(path: Path) -> ValueError:
     try:
         names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
         known = "give a file, or a folder with one JSON file (or YOLO text file) of people per frame"
+        if inside := _recordings_in(path):
+            known = f"folders in it are recordings, give one: {', '.join(inside)}"
         reason = f"is a directory of no known format (with {names}); {known}."
     except OSError as error:
         reason = f"cannot be read ({error.strerror})."
     return bad_file(path, "folder", reason)
+
+
+def _recordings_in(path: Path) -> list[str]:
+    """The first folders within a folder that are recordings, at most two below it."""
+    inside = [each for each in islice(sorted(path.iterdir()), _LOOK_INTO) if each.is_dir()]
+    deeper = [each for one in inside for each in islice(sorted(one.iterdir()), _LOOK_INTO) if each.is_dir()]
+    return [str(each) for each in islice((each for each in (*inside, *deeper) if is_recording(each)), 3)]
 
 
 def _unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueError:

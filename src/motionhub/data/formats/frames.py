@@ -366,6 +366,8 @@ def _stated_number(frame: dict[str, Any]) -> int | None:
 
 
 def _stamp(frame: dict[str, Any]) -> float | None:
+    if isinstance(frame.get("header"), dict):  # ROS
+        frame = {**frame["header"], **frame}
     if _STAMPS.isdisjoint(frame):
         return None
     for key in STAMPS:
