@@ -71,7 +71,11 @@ def facts_of(content: dict[str, Any]) -> Facts:
     """What the object around the frames states: rate, image size, joint names, and the name of a known layout."""
     inner = [content.get(key) for key in _PARTS]
     every = {key: value for part in (*inner, content) if isinstance(part, dict) for key, value in part.items()}
-    rates = (_rate(every.get(key)) for key in _RATES)
+    rates = [_rate(every.get(key)) for key in _RATES]
+    videos = content.get("videos")
+    if isinstance(videos, list) and videos and all(isinstance(video, dict) for video in videos):
+        of_videos = {next((rate for key in _RATES if (rate := _rate(video.get(key)))), None) for video in videos}
+        rates += of_videos if len(of_videos) == 1 else []
     width, height = (
         next((every[key] for key in keys if type(every.get(key)) is int and 0 < every[key] < 1e9), None)
         for keys in (("width", "image_width", "frame_width"), ("height", "image_height", "frame_height"))

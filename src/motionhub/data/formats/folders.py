@@ -69,7 +69,9 @@ def _recordings(folder: Path, suffix: str) -> tuple[dict[str, dict[int, Path]], 
 
 def _numbered(suffix: str) -> re.Pattern[str]:
     # OpenPose writes 0012_keypoints.json, OpenPifPaf 0012.jpg.predictions.json
-    named = rf"(?:{_HASH}|_keypoints|_predictions|(?:\.(?:jpe?g|png|bmp|tiff?))?\.predictions)?"
+    named = (
+        rf"(?:{_HASH}|(?:\.(?:jpe?g|png|bmp))?_keypoints|_predictions|(?:\.(?:jpe?g|png|bmp|tiff?))?\.predictions)?"
+    )
     return re.compile(rf"(.*?)[_-]?(\d{{1,15}}){named}{re.escape(suffix)}", re.IGNORECASE)
 
 
