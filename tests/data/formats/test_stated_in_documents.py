@@ -175,3 +175,24 @@ def test_rows_with_more_cells_than_the_header_are_an_error(tmp_path, line):
     lines = table(HEAD, *rows()).splitlines()
     message = read_error(write_text(tmp_path / "a.csv", "\n".join([*lines[:3], bad, *lines[4:]])), **TOLD)
     assert "line 4: expected 35 cells, as the header has" in message
+
+
+def test_names_of_joints_in_an_archive_are_its_layout_whatever_their_order(tmp_path):
+    scores = np.tile(np.arange(17) / 20, (FRAMES, 1))
+    np.savez(
+        tmp_path / "a.npz", keypoints=PEOPLE[0, :, ::-1], scores=scores[:, ::-1], joint_names=np.array(COCO[::-1])
+    )
+    (clip,) = read(tmp_path / "a.npz", fps=30, unit="pixel")
+    check(clip)
+    np.testing.assert_allclose(clip.confidence[0], scores, rtol=1e-6)
+
+
+def test_the_rate_of_the_video_of_coco_annotations_is_taken(tmp_path):
+    points = [[value for x, y in frame.tolist() for value in (x, y, 2)] for frame in PEOPLE[0]]
+    content = {
+        "videos": [{"id": 1, "fps": 25}],
+        "images": [{"id": number, "video_id": 1, "frame_id": number} for number in range(FRAMES)],
+        "annotations": [{"id": n, "image_id": n, "category_id": 1, "keypoints": row} for n, row in enumerate(points)],
+        "categories": [{"id": 1, "name": "person", "keypoints": COCO}],
+    }
+    check(*read(write_json(tmp_path / "a.json", content)), fps=25)
