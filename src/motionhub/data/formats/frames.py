@@ -384,7 +384,8 @@ def _stamp(frame: dict[str, Any]) -> float | None:
 def _stamp_of_parts(value: dict[str, Any]) -> float | None:
     """Seconds of a time stamp of ROS, `{"sec": 12, "nanosec": 500000000}`."""
     for whole, part in (("sec", "nanosec"), ("secs", "nsecs")):
-        if is_number(value.get(whole)) and is_number(value.get(part)):
+        numbers = [value.get(whole), value.get(part)]
+        if all(is_number(number) and abs(number) < 2**63 for number in numbers):
             return value[whole] + value[part] / 1e9
     return None
 
