@@ -57,6 +57,18 @@ def test_results_that_state_no_layout_are_an_error_that_names_the_option(tmp_pat
     check(*read(path, fps=30, layout="coco-17"))
 
 
+def test_the_layout_of_human36m_that_others_state_has_the_order_of_its_field(tmp_path):
+    path = write_json(tmp_path / "a.json", {"layout": "h36m-17", "results": [[person(0)], [person(1)]]})
+    assert read(path, fps=30)[0].layout.joints[1] == "right_hip"
+
+
+def test_a_stated_layout_opens_no_file(tmp_path):
+    own = {"name": "own", "joints": COCO, "bones": [], "root": "nose"}
+    layout = write_json(tmp_path / "own.yaml", own)
+    path = write_json(tmp_path / "a.json", {"layout": str(layout), "results": [[person(0)], [person(1)]]})
+    assert "layout: the file does not state it" in read_error(path, fps=30)
+
+
 def test_a_layout_that_the_document_and_the_caller_contradict_is_an_error_with_both(tmp_path):
     path = write_json(tmp_path / "a.json", {"layout": "coco-17", "results": [[person(0)], [person(1)]]})
     message = read_error(path, fps=30, layout="h36m-17")

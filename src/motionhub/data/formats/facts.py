@@ -7,7 +7,7 @@ from typing import Any
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import is_number
 from motionhub.skeletons.layout import MAX_JOINTS
-from motionhub.skeletons.layouts import stated_layout
+from motionhub.skeletons.layouts import get_layout
 
 
 NAME_LISTS = (
@@ -27,6 +27,7 @@ _RATES = (
     *("avg_frame_rate", "r_frame_rate", "sampling_rate", "sampling_frequency"),
 )
 _RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:/(\d{1,9}))? ?(?:fps|hz)?", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z0-9_ -]{1,60}")  # never a path
 # Words for a layout, not for the dataset of the videos, whose joints may be another program's.
 _LAYOUTS = (
     *(
@@ -128,6 +129,6 @@ def _known(name: str) -> str | None:
     if (found := _LAYOUTS_OF_DATASETS.get(re.sub(r"[^a-z0-9]", "", name.lower()))) is not None:
         return found
     try:
-        return None if name.startswith("{") else stated_layout(name[:80]).name
+        return get_layout(name).name if _WORD.fullmatch(name) else None
     except ValueError:
         return None
