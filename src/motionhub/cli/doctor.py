@@ -219,10 +219,10 @@ def print_report(findings: list[Finding]) -> int:
 
 
 def is_folder_of_files(path: str) -> bool:
-    """Whether a path is a folder that is not itself one motion, as a folder of OpenPose files is."""
-    from motionhub.data.formats import openpose
+    """Whether a path is a folder that is not itself a recording, as a folder with a file per frame is."""
+    from motionhub.data.formats.formats import is_recording
 
-    return Path(path).is_dir() and not openpose.matches(Path(path), b"")
+    return Path(path).is_dir() and not is_recording(path)
 
 
 def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None, *, as_json: bool) -> int:

@@ -172,13 +172,13 @@ def _text(error: Exception) -> str:
 
 def _in_shell_words(text: str) -> str:
     """The option of the command line in place of the call of `motionhub.read` that would state the same."""
-    call = re.compile(r'call motionhub\.read\("[^"]*", (\w+)=("?)([^")]+)\2\)( with the true (?:value|one))?\.?')
+    call = re.compile(r'call motionhub\.read\("[^"]*", (\w+)=("?)([^")]+)\2\)(?: with the true (?:value|one))?')
     if not (found := call.search(text)):
         return text
     flag = re.search(r" In a shell: --(\w+)\.$", text)  # some commands have another name for it
     option = flag[1] if flag else found[1]
     plain = text[: flag.start()] if flag else text
-    return call.sub(f"give --{option} {found[3]}, or the true value.", plain)
+    return call.sub(f"give --{option} {found[3].replace('...', 'NAME')}, or the true value", plain)
 
 
 def _nearest(parser: argparse.ArgumentParser, message: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from motionhub.data.datasets.pose_files import is_pose_file
 from motionhub.data.datasets.reading import read
-from motionhub.data.formats import openpose
+from motionhub.data.formats.formats import is_recording
 from motionhub.retrieval.index import Entry, MotionIndex
 from motionhub.skeletons.convert import cut
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -168,9 +168,9 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
 
 
 def pose_files(root: Path) -> Iterator[Path]:
-    """All pose files, folder by folder; a folder with a file per frame, as OpenPose writes, is one motion."""
+    """All pose files, folder by folder; a folder with a file per frame, as OpenPose writes, is one recording."""
     for folder in [root, *sorted(path for path in root.rglob("*") if path.is_dir())]:
-        if openpose.matches(folder, b""):
+        if is_recording(folder):
             yield folder
         else:
             yield from sorted(path for path in folder.iterdir() if path.is_file() and is_pose_file(path))

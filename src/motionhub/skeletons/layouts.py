@@ -265,7 +265,7 @@ _SMPL_22_BONES = (
     *_limbs("upper_chest", "collar", *_ARM), *_limbs("mid_hip", *_LEG, "foot"),
 )
 _KIT_21_BONES = (
-    *_chain("mid_hip", "spine", "chest", "neck", "head"), *_limbs("chest", *_ARM),
+    *_chain("mid_hip", "spine", "chest", "neck", "head"), *_limbs("neck", *_ARM),
     *_limbs("mid_hip", *_LEG, "foot", "big_toe"),
 )
 _SMPL_24_BONES = (*_SMPL_22_BONES, *((f"{side}_hand", f"{side}_wrist") for side in _SIDES))

@@ -62,16 +62,17 @@ class _People:
         """`(people, joints, dims)` at `frame`, at constant velocity."""
         return self.last + (self.velocity * (frame - self.frame)[:, None])[:, None]
 
-    def see(self, rows: np.ndarray, frame: int, points: np.ndarray) -> None:
-        """The people in `rows` are at `points` (rows, joints, dims)."""
+    def see(self, rows: np.ndarray | slice, frame: int, points: np.ndarray) -> None:
+        """The people in `rows`, in ascending order, are at `points` (rows, joints, dims)."""
         seen = ~np.isnan(points).any(axis=-1, keepdims=True)
+        rows = slice(None) if len(rows) == len(self) else rows  # all of them: views are faster than copies
         # Missing joints keep their place on the body.
         self.last[rows] = np.where(seen, points, self.predicted(frame)[rows])
         self.frame[rows] = frame
         self.size[rows] = np.maximum(np.maximum(0.9 * self.size[rows], _sizes(points)), self.floor[rows])
         self.points[rows] = np.concatenate([self.points[rows, 1:], points[:, None]], axis=1)
-        self.frames[rows] = np.concatenate([self.frames[rows, 1:], np.full((len(rows), 1), frame)], axis=1)
-        self.velocity[rows] = _velocities(self.points[rows], self.frames[rows])
+        self.frames[rows] = np.concatenate([self.frames[rows, 1:], np.full((len(points), 1), frame)], axis=1)
+        self.velocity[rows] = _velocities(self.points[rows], self.frames[rows].copy())
 
 
 def _velocities(points: np.ndarray, frames: np.ndarray) -> np.ndarray:
@@ -88,6 +89,8 @@ def _velocities(points: np.ndarray, frames: np.ndarray) -> np.ndarray:
 def _medians(moved: np.ndarray) -> np.ndarray:
     """The median of `(..., joints, dims)` over the joints, robust to a swinging arm; NaN without any."""
     missing = np.isnan(moved).any(axis=-1, keepdims=True)
+    if moved.shape[-2] == 1:
+        return np.where(missing, np.nan, moved)[..., 0, :]
     ordered = np.sort(np.where(missing, np.nan, moved), axis=-2)  # NaN comes last
     count = np.maximum((~missing).sum(axis=-2, keepdims=True), 1)
     low, high = (
@@ -99,6 +102,8 @@ def _medians(moved: np.ndarray) -> np.ndarray:
 
 def _sizes(points: np.ndarray) -> np.ndarray:
     """`(...,)` body sizes of poses `(..., joints, dims)`; NaN without a valid joint."""
+    if points.shape[-2] == 1:
+        return np.where(np.isfinite(points[..., 0, :]).all(axis=-1), 0.0, np.nan)
     low, high = bounds(points)
     with np.errstate(over="ignore", invalid="ignore"):
         size = np.sqrt(((high - low) ** 2).sum(axis=-1))
@@ -196,11 +201,12 @@ def _followed(
     if len(rows):
         people.see(rows, frame, detections[seen[found]])
         numbers[seen[found]] = people.index[rows]
-    new = np.delete(seen, found)
-    if len(new):
+    if len(found) < len(seen):
+        new = np.delete(seen, found)
         numbers[new] = np.arange(count, count + len(new))
         people.add(numbers[new], frame, detections[new], floor)
-    return numbers, count + len(new)
+        count += len(new)
+    return numbers, count
 
 
 def _alone(people: _People, frames: Sequence[np.ndarray], frame: int, most: int) -> int:
@@ -255,12 +261,28 @@ def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.n
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     crowd = len(people) * len(detections) > _FEW_PAIRS
     likeness = _likeness_in_a_crowd(people, detections, frame) if crowd else _likeness(people, detections, frame)
+    if (each_best := _best_of_each(likeness)) is not None:
+        rows, columns = each_best
+        alike = likeness[rows, columns] >= MIN_LIKENESS
+        return rows[alike], columns[alike]
     near = likeness > _NOTHING
     some, seen = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))  # the others are slow, and nobody
     places = _greatest_total(likeness[np.ix_(some, seen)])
     rows, columns = some[places[0]], seen[places[1]]
     alike = likeness[rows, columns] >= MIN_LIKENESS
     return rows[alike], columns[alike]
+
+
+def _best_of_each(likeness: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Rows (ascending) and columns where each of the fewer ones has a best of its own, as no total is greater then."""
+    people, detections = likeness.shape
+    best = likeness.argmax(axis=int(people < detections))
+    if len({*best.tolist()}) < len(best):
+        return None
+    if people < detections:
+        return np.arange(people), best
+    columns = np.argsort(best)
+    return best[columns], columns
 
 
 def _likeness(people: _People, detections: np.ndarray, frame: int) -> np.ndarray:
@@ -302,6 +324,9 @@ def _tolerances(people: _People, frame: int) -> np.ndarray:
 
 def _likeness_of(squared: np.ndarray, size: np.ndarray) -> np.ndarray:
     """`(...)`: the mean over the joints of a Gaussian of squared distances `(..., joints)`, NaN where missing."""
+    if squared.shape[-1] == 1:
+        alone = np.exp(squared[..., 0] / (-2 * np.maximum(size[..., 0], 1e-9) ** 2))
+        return np.where(np.isnan(alone), 0, alone)
     common = ~np.isnan(squared)
     gauss = np.where(common, np.exp(-np.where(common, squared, 0) / (2 * np.maximum(size, 1e-9) ** 2)), 0)
     return gauss.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)

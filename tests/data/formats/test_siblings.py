@@ -328,6 +328,16 @@ def test_rows_of_a_trc_in_any_order_are_placed_by_their_frames(write):
         assert read(write(again, "again.trc"))[0].num_frames == len(MARKERS)
 
 
+def test_blanks_instead_of_tabs_are_read_where_no_cell_of_a_trc_is_empty(write):
+    text = trc("abcdef", MARKERS).replace("\t", "  ")
+    with pytest.warns(FileNote, match="separated by blanks instead of tabs"):
+        (clip,) = read(write(text, "clip.trc"))
+    np.testing.assert_allclose(clip.keypoints[0], MARKERS, rtol=1e-6)
+    lines = text.splitlines()
+    short = "\n".join([*lines[:6], lines[6].rsplit("  ", 1)[0], *lines[7:]])
+    assert "an empty cell, or a blank in a name, shifts others" in read_error(write(short, "short.trc"))
+
+
 def test_a_flat_body_of_a_trc_that_is_too_small_may_be_pixels(write):
     flat = np.concatenate([300 * MARKERS[..., :2], np.zeros((4, 6, 1))], axis=-1)
     text = trc("abcdef", flat).replace("\tm\n", "\tmm\n")

@@ -25,6 +25,7 @@ from motionhub.data.formats.format import (
     checked_joints,
     checked_size,
     layout_in_file,
+    layout_of_names,
 )
 from motionhub.data.formats.plain_pickle import load_pickled, plain
 from motionhub.data.formats.writing import Writer
@@ -38,6 +39,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 KEYPOINT_KEYS = ("keypoints", "kpts")
 _UNNAMED = "arr_0"
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
+_NAME_KEYS = ("joint_names", "keypoint_names", "landmark_names", "bodyparts", "marker_names")
 FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "up", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
 # Bytes of names of joints, person numbers and the like.
@@ -65,7 +67,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if content.startswith(NPY_MAGIC):
         arrays: dict[str, np.ndarray] = {"keypoints": array_of(path, "array", content)}
     else:
-        arrays = archive_of(path, content, {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS})
+        arrays = archive_of(path, content, {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS, *_NAME_KEYS})
     if [*arrays] == [_UNNAMED]:  # numpy.savez(path, array)
         arrays = {"keypoints": archive_of(path, content, {_UNNAMED})[_UNNAMED]}
     return [clip_of_arrays(path, arrays, options)]
@@ -81,7 +83,7 @@ def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptio
     stated = _text(path, arrays, "unit")
     if stated not in (None, *FILE_UNITS):
         raise bad_file(path, "unit", f"unit must be one of {list(FILE_UNITS)}, got {stated!r}.")
-    unit = options.unit_of(path, stated, assumed="pixel" if ssta else None)
+    unit = options.unit_of(path, stated, assumed="pixel" if ssta else None, dims=points.shape[-1])
     if _has_score(points, unit) and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
         depth = "if it is a depth, save num_dims=3 too"
@@ -94,7 +96,14 @@ def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptio
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
     assumed = "coco-17" if ssta else None
-    layout = options.layout_of(path, _stated_layout(path, arrays), assumed, joints=points.shape[-2])
+    names = _joint_names(arrays, points.shape[-2])
+    if names is not None:
+        layout, order = layout_of_names(path, names, options)
+        if confidence is not None and confidence.shape == points.shape[:-1]:  # else the sequence says so
+            confidence = confidence[..., order]
+        points = points[..., order, :]
+    else:
+        layout = options.layout_of(path, _stated_layout(path, arrays), assumed, joints=points.shape[-2])
     up = _text(path, arrays, "up")
     if up is None and layout.name == "humanml3d-22":  # as the dataset has them
         up = "y"
@@ -274,6 +283,14 @@ def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     # Sequences are float32; what is so already, or fits exactly, is not doubled on the way there.
     exact = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
     return array.astype(np.float32 if exact else np.float64)
+
+
+def _joint_names(arrays: dict[str, np.ndarray], joints: int) -> list[str] | None:
+    """The names of the joints, of an archive without a layout."""
+    names = next((arrays[key] for key in _NAME_KEYS if key in arrays), None)
+    if names is None or "layout" in arrays or names.dtype.kind != "U" or names.shape != (joints,):
+        return None
+    return [str(name) for name in names]
 
 
 def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout | None:

@@ -53,6 +53,8 @@ def seconds_per_stamp(stamps: np.ndarray, name: str = "") -> float:
     words = name.lower().replace("[", "_").replace("(", "_").rstrip("])").split("_")
     units = {"msec": "ms", "millis": "ms", "milliseconds": "ms", "usec": "us", "micros": "us", "microseconds": "us"}
     units |= {"nsec": "ns", "nanoseconds": "ns", "sec": "s", "secs": "s", "seconds": "s", **{u: u for u in TIME_UNITS}}
+    if "ticks" in words or "100ns" in words:  # of Windows and Kinect
+        return 1e-7
     named = next((units[word] for word in reversed(words) if word in units), None)
     if named is not None:
         return TIME_UNITS[named]

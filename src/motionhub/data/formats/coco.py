@@ -22,10 +22,11 @@ from motionhub.data.formats.detections import (
     scored_detections,
 )
 from motionhub.data.formats.documents import documents_in
+from motionhub.data.formats.facts import facts_of
 from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
 from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, is_number, layout_of_names
-from motionhub.data.formats.frames import facts_of, stamp_key
+from motionhub.data.formats.frames import stamp_key
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence

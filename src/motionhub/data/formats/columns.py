@@ -61,7 +61,7 @@ _WHOLE = {
     **dict.fromkeys(("body_part", "body_part_name", "joint_type", "name"), "joint"),
     **dict.fromkeys(("t", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "usec", "elapsed"), "time"),
     **dict.fromkeys(("ts", "msec", "epoch", "datetime", "date_time", "clock", "timecode", "time_code"), "time"),
-    "unixtime": "time",
+    **dict.fromkeys(("unixtime", "ticks", "t_s", "t_sec", "t_ms", "t_us", "t_ns"), "time"),
 }
 _OF_TIMES = {"frame", "video", "elapsed", "unix", "system", "wall", "world", "capture", "media", "camera"}
 _TIMES = {"time", "times", "timestamp", "timestamps", "elapsed"}

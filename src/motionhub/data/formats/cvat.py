@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from motionhub.data.formats.detections import frame_positions, step_of
+from motionhub.data.formats.facts import Facts
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, note, read_text
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.frames import Facts
 from motionhub.data.formats.people import clip_of_people
 from motionhub.data.formats.persons import Person, Program
 from motionhub.skeletons.sequence import SkeletonSequence

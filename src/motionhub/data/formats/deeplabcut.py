@@ -158,7 +158,7 @@ def _clip(
     values = values[:, :, order]
     points = values[..., :dims]
     confidence = np.where(np.isfinite(points).all(axis=-1), np.nan_to_num(values[..., dims]), 0)
-    unit = options.unit_of(path, assumed="pixel" if dims == 2 else None)
+    unit = options.unit_of(path, assumed="pixel" if dims == 2 else None, dims=dims)
     return options.sequence(
         path, points, layout, unit=unit, confidence=confidence, up="-y" if unit == "pixel" and dims == 2 else None
     )

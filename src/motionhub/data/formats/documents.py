@@ -6,17 +6,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from motionhub.data.formats.facts import FACTS, NAME_LISTS
 from motionhub.data.formats.files import note
 from motionhub.data.formats.frames import (
-    FACTS,
     FRAME_LISTS,
+    POINTS,
+    POINTS_3D,
     frames_key,
+    has_arrays,
     is_person,
     keyed_by_frame,
     moment_of,
     people_key,
     without_facts,
 )
+from motionhub.data.formats.persons import SCORES, track_of
 
 
 # Keys of frames, and of videos.
@@ -28,6 +32,11 @@ _VIDEO_NAME = re.compile(
 )
 
 
+# Lists of people who have frames of their own, and keys of their frames or of the number of the first one.
+_TRACK_LISTS = ("tracks", "tracklets", "trajectories", "people", "persons", "subjects", "individuals")
+_FRAMES_OF_TRACK = ("frames", "frame_ids", "frame_numbers", "start_frame", "first_frame", "frame_start")
+
+
 def documents_in(path: Path, content: Any, fits: Callable[[Any], bool] | None = None) -> list[Any]:
     """The document, or those of several recordings by key (`{"walk.mp4": {...}, "run.mp4": {...}}`), with a note.
 
@@ -36,6 +45,8 @@ def documents_in(path: Path, content: Any, fits: Callable[[Any], bool] | None = 
     Args:
         fits: whether a value is a document; None: it has frames of people.
     """
+    if (joined := _tracks(content)) is not None:
+        return [joined]
     if (listed := _listed_documents(content)) is not None:
         note(path, "recordings", f"{len(listed)} in a list are clips in its order.")
         return listed
@@ -52,6 +63,48 @@ def documents_in(path: Path, content: Any, fits: Callable[[Any], bool] | None = 
         shown = ", ".join(islice(parts, 4)) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
         note(path, "recordings", f"{len(parts)} by key are clips in this order: {shown}.")
     return [{**facts, **(part if isinstance(part, dict) else {FRAME_LISTS[0]: part})} for part in parts.values()]
+
+
+def _tracks(content: Any) -> dict[str, Any] | None:
+    """One document of the frames of people who have their own: `{"tracks": [{"id": 7, "frames": [...]}, ...]}`.
+
+    The frames are people with a number or time each, or numbers (or the first one) of an array of keypoints.
+    """
+    if not isinstance(content, dict):
+        return None
+    key = next((key for key in _TRACK_LISTS if isinstance(content.get(key), list) and content[key]), None)
+    if key is None:
+        return None
+    rows: list[dict[str, Any]] = []
+    for number, entry in enumerate(content[key]):
+        found = _frames_of_track(entry) if isinstance(entry, dict) else None
+        if not found:
+            return None
+        stated = track_of(entry)
+        rows += [{"track_id": number if stated is None else stated, **frame} for frame in found]
+    facts = {name: value for name, value in content.items() if name != key}
+    return {**facts, FRAME_LISTS[0]: rows}
+
+
+def _frames_of_track(entry: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The frames of one person, each with its number or time; None for anything else."""
+    frames = next((entry[key] for key in _FRAMES_OF_TRACK if isinstance(entry.get(key), list | int)), None)
+    if isinstance(frames, list) and all(map(is_person, frames)):
+        return frames if (None, None) not in map(moment_of, frames) else None
+    points = next((key for key in (*POINTS, *POINTS_3D) if has_arrays({POINTS[0]: entry.get(key)})), None)
+    if points is None or frames is None:
+        return None
+    numbers = frames if isinstance(frames, list) else [*range(frames, frames + len(entry[points]))]
+    if len(numbers) != len(entry[points]) or not all(type(number) is int for number in numbers):
+        return None
+    lists = {key: entry[key] for key in (points, *SCORES) if _is_list_of(entry.get(key), len(numbers), list)}
+    about = {name: value for name, value in entry.items() if name in NAME_LISTS}
+    parts = ({key: value[row] for key, value in lists.items()} for row in range(len(numbers)))
+    return [{"frame": number, **about, **part} for number, part in zip(numbers, parts, strict=True)]
+
+
+def _is_list_of(value: Any, length: int, kind: type) -> bool:
+    return isinstance(value, list) and len(value) == length and all(isinstance(each, kind) for each in value)
 
 
 def _listed_documents(content: Any) -> list[Any] | None:

@@ -69,7 +69,8 @@ def _recordings(folder: Path, suffix: str) -> tuple[dict[str, dict[int, Path]], 
 
 def _numbered(suffix: str) -> re.Pattern[str]:
     # OpenPose writes 0012_keypoints.json, OpenPifPaf 0012.jpg.predictions.json
-    named = rf"(?:{_HASH}|_keypoints|_predictions|(?:\.(?:jpe?g|png|bmp|tiff?))?\.predictions)?"
+    image = r"(?:\.(?:jpe?g|png|bmp|tiff?))?"
+    named = rf"(?:{_HASH}|{image}_keypoints|_predictions|{image}\.predictions)?"
     return re.compile(rf"(.*?)[_-]?(\d{{1,15}}){named}{re.escape(suffix)}", re.IGNORECASE)
 
 

@@ -33,7 +33,6 @@ MAX_VALUES = 2**26
 _FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
 # Landmarks of MediaPipe Holistic: the body first, the face (468, or 478 with irises), and one hand or both.
 HOLISTIC = {33 + face + hands for face in (0, 468, 478) for hands in (0, 21, 42)} - {33}
-_EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 
 class UnstatedFact(OptionError):
@@ -84,19 +83,19 @@ class ReadOptions:
         found = known or given or usual
         if found is None and joints is not None:
             raise self._unstated_layout(path, joints)
-        return self._known(path, "layout", found)
+        return self._known(path, "layout", found, '"coco-17"')
 
     def fps_of(self, path: Path, stated: float | None = None) -> float:
         """The frame rate stated in the file, else by the caller; they may differ by 0.05 % (rounded in files)."""
         if stated is not None and self.fps is not None and not math.isclose(stated, self.fps, rel_tol=5e-4):
             raise self._contradiction(path, "fps", f"{stated:g}", f"{self.fps:g}")
-        return float(self._known(path, "fps", self.fps if stated is None else stated))
+        return float(self._known(path, "fps", self.fps if stated is None else stated, "30"))
 
-    def unit_of(self, path: Path, stated: str | None = None, assumed: str | None = None) -> str:
-        """The unit of the numbers in the file, a key of `FILE_UNITS`."""
+    def unit_of(self, path: Path, stated: str | None = None, assumed: str | None = None, *, dims: int = 2) -> str:
+        """The unit of the numbers in the file, a key of `FILE_UNITS`; `dims`: coordinates of a joint."""
         if stated is not None and self.unit is not None and stated != self.unit:
             raise self._contradiction(path, "unit", stated, self.unit)
-        return self._known(path, "unit", stated or self.unit or assumed)
+        return self._known(path, "unit", stated or self.unit or assumed, '"pixel"' if dims == 2 else '"metre"')
 
     def image_size_of(self, path: Path, stated: tuple[int, int] | None = None) -> tuple[int, int] | None:
         """The image size stated in the file, else by the caller, else None."""
@@ -160,9 +159,9 @@ class ReadOptions:
         return UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
 
     @staticmethod
-    def _known(path: Path, name: str, value: Any) -> Any:
+    def _known(path: Path, name: str, value: Any, example: str) -> Any:
         if value is None:
-            call = f'motionhub.read("{path}", {name}={_EXAMPLES[name]})'
+            call = f'motionhub.read("{path}", {name}={example})'
             reason = f"the file does not state it; call {call} with the true value."
             raise UnstatedFact(str(bad_file(path, name, reason)), name)
         return value
@@ -274,8 +273,8 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
     """The layout, and for each of its joints the position of its name in the file.
 
     A layout given by the caller selects its joints from the file, by its own `names` or as `named_joints` reads them.
-    Otherwise the layout is a known one with the same names in the same order, else one made of the names. Numbered
-    joints require a given layout.
+    Otherwise the layout is a known one with the same names, first in the same order, else one made of the names.
+    Numbered joints require a given layout.
     Raises ValueError when a name occurs twice, or the file lacks a joint of the given layout.
     """
     checked_joints(path, len(names))
@@ -302,6 +301,10 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
         record_names(names, [joint if joint in layout.joints else "" for joint in own])
         return layout, [own.index(joint) for joint in layout.joints]
     known = next((layout for layout in LAYOUTS.values() if layout.joints == tuple(own)), None)
-    layout = known or named_layout(f"named-{len(own)}", tuple(own))
+    known = known or next((layout for layout in LAYOUTS.values() if {*layout.joints} == {*own}), None)
+    if known is not None:
+        record_names(names, own)
+        return known, [own.index(joint) for joint in known.joints]
+    layout = named_layout(f"named-{len(own)}", tuple(own))
     record_names(names, own)
     return layout, list(range(len(own)))

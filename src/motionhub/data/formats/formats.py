@@ -52,6 +52,7 @@ from motionhub.data.formats import (
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
+from motionhub.data.formats.frames import is_one_frame_a_file
 from motionhub.data.formats.interval_files import holds_intervals
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
@@ -72,7 +73,7 @@ _MODULES = (
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}
-_NUM_NEAREST = 3
+_NUM_NEAREST, _LOOK_INTO = 3, 64
 _SHOWN = 10
 _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
 _FBX = "import it in Blender (free) and export the armature as BVH, or as glTF (.glb), with its animation"
@@ -120,6 +121,14 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
     if found is None:
         raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found
+
+
+def is_recording(path: str | Path) -> bool:
+    """Whether a folder is a recording (with one file per frame), not a folder of recordings."""
+    if not os.path.isdir(path):
+        return False
+    form = next((form for form in FORMATS.values() if form.matches(Path(path), b"")), None)
+    return form is not None and (form.container != "json" or is_one_frame_a_file(Path(path)))
 
 
 def find_writer(path: str | Path, format: str | None = None) -> Writer:
@@ -199,10 +208,19 @@ def _unknown_folder(path: Path) -> ValueError:
     try:
         names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
         known = "give a file, or a folder with one JSON file (or YOLO text file) of people per frame"
+        if inside := _recordings_in(path):
+            known = f"folders in it are recordings, give one: {', '.join(inside)}"
         reason = f"is a directory of no known format (with {names}); {known}."
     except OSError as error:
         reason = f"cannot be read ({error.strerror})."
     return bad_file(path, "folder", reason)
+
+
+def _recordings_in(path: Path) -> list[str]:
+    """The first folders within a folder that are recordings, at most two below it."""
+    inside = [each for each in islice(sorted(path.iterdir()), _LOOK_INTO) if each.is_dir()]
+    deeper = [each for one in inside for each in islice(sorted(one.iterdir()), _LOOK_INTO) if each.is_dir()]
+    return [str(each) for each in islice((each for each in (*inside, *deeper) if is_recording(each)), 3)]
 
 
 def _unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueError:

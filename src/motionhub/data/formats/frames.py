@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.data.formats.clock import clock_seconds
+from motionhub.data.formats.facts import FACTS, Facts, facts_of, joint_names
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, note, read_head, read_text
 from motionhub.data.formats.folders import first_files, number_in, video_of
 from motionhub.data.formats.format import is_number
-from motionhub.skeletons.layout import MAX_JOINTS
 
 
 # Keys in the order in which they are looked for.
@@ -43,6 +43,7 @@ STAMPS = (
         "timeMs",
     ),
     *("time", "time_s", "seconds", "t", "Timestamp", "ts", "pts_time", "frame_time", "timeStamp", "timestamps"),
+    *("stamp", "ticks", "timestamp_ticks", "timestamp_100ns", "time_us", "time_ns"),
 )
 POINTS = (
     "keypoints",
@@ -56,7 +57,18 @@ POINTS = (
 )
 POINTS_3D = ("keypoints3d", "keypoints3D", "keypoints_3d", "keypoint_3d", "joints3d", "joints_3d")
 TRACKS = (
-    *("track_id", "tracking_id", "person_id", "personID", "body_id", "subject_id", "individual_id", "player_id"),
+    *(
+        "track_id",
+        "tracking_id",
+        "tracker_id",
+        "object_id",
+        "objectId",
+        "obj_id",
+        "global_id",
+        "target_id",
+        "identity",
+    ),
+    *("person_id", "personID", "body_id", "subject_id", "individual_id", "player_id"),
     *("skeleton_id", "user_id", "instance_id", "trackId", "trackingId", "personId", "bodyId", "UserID", "userId"),
     *(
         "track",
@@ -74,19 +86,7 @@ TRACKS = (
         "idx",
     ),
 )
-NAME_LISTS = (
-    "keypoint_id2name",
-    "keypoint_name2id",
-    "joint_names",
-    "keypoint_names",
-    "jointNames",
-    "landmark_names",
-    "keypoints",
-)
 _PEOPLE, _STAMPS = frozenset(PEOPLE), frozenset(STAMPS)
-# Beside frames or recordings, about all of them.
-FACTS = ("meta_info", "info", "metadata", "meta", "config", "categories", "licenses", *NAME_LISTS)
-RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 _LOOK = 2**20
 
 
@@ -101,19 +101,8 @@ class Frame:
     video: tuple[str, str] = ("", "")
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a document states for all frames; `stamps`: the key of the time stamps, which has their unit.
-
-    `step`: how far the numbers of neighbouring frames are apart.
-    """
-
-    fps: float | None = None
-    image_size: tuple[int, int] | None = None
-    names: tuple[str, ...] | None = None
-    layout: str | None = None
-    stamps: str = ""
-    step: int = 1
+class SeveralFrames(ValueError):
+    """A file of a folder with one file per frame has several."""
 
 
 def load_document(path: Path) -> Any:
@@ -161,8 +150,10 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         raise bad_file(
             path, "frames", f"expected a list of frames of people, got {type(listed).__name__} without any."
         )
-    if alone and len(listed) > 1:
-        raise bad_file(path, "frames", f"expected one frame in a file of a folder, got {len(listed)}.")
+    moments = _moments(listed) if alone else 1
+    if moments > 1:
+        reason = f"expected one frame in a file of a folder, got {moments}; give the files of recordings one by one"
+        raise SeveralFrames(str(bad_file(path, "frames", f"{reason}.")))
     listed = [_parsed(path, frame) for frame in listed]
     frames = [_frame(path, f"frame {index}", frame) for index, frame in enumerate(listed)]
     key = stamp_key(listed)
@@ -170,7 +161,23 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         shown = next(frame[key] for frame in listed if isinstance(frame, dict) and key in frame)
         note(path, key, f"time stamps such as {str(shown)[:40]!r} are not understood, so they place no frame.")
     _note_unread_moments(path, listed, frames)
+    if facts.names is None:
+        facts = replace(facts, names=_names_of_all(listed))
     return _joined(frames, listed), replace(facts, stamps=key)
+
+
+def _names_of_all(listed: list[Any]) -> tuple[str, ...] | None:
+    """The joint names, where all frames state the same."""
+    first = joint_names(listed[0]) if isinstance(listed[0], dict) else None
+    if first is None or not all(isinstance(frame, dict) and joint_names(frame) == first for frame in listed):
+        return None
+    return first
+
+
+def _moments(listed: list[Any]) -> int:
+    """How many frames the entries are: one of people in a list, whose numbers or time stamps do not differ."""
+    people = listed[0] if len(listed) == 1 and isinstance(listed[0], list) else []
+    return max(len(listed), len({moment_of(one) for one in people if isinstance(one, dict)}))
 
 
 _STRIDE = re.compile(r"(frame|sampl|sub)\w*(stride|skip|step|interval)|stride|sample_?rate|every_?n", re.IGNORECASE)
@@ -232,10 +239,22 @@ def _parsed(path: Path, value: Any) -> Any:
 def frames_key(content: dict[str, Any]) -> str | None:
     """The key of the list of frames."""
     for key in FRAME_LISTS:
-        if isinstance(content.get(key), list) and not (key in PEOPLE and all(map(is_person, content[key]))):
+        if isinstance(content.get(key), list) and not (key in PEOPLE and _is_one_moment(content[key])):
             return key
     lists = (key for key in PEOPLE if isinstance(content.get(key), list) and len(content[key]) > 1)
-    return next((key for key in lists if all(isinstance(frame, list) for frame in content[key])), None)
+    return next((key for key in lists if _are_frames(content[key])), None)
+
+
+def _is_one_moment(entries: list[Any]) -> bool:
+    """Whether entries are people, who do not state different frames or times."""
+    return all(map(is_person, entries)) and len({*map(moment_of, entries)}) < 2
+
+
+def _are_frames(entries: list[Any]) -> bool:
+    """Whether entries are lists of people, or people who state different frames or times."""
+    if all(isinstance(entry, list) for entry in entries):
+        return True
+    return all(map(is_person, entries)) and not _is_one_moment(entries)
 
 
 def stamp_key(frames: list[Any]) -> str:
@@ -297,43 +316,6 @@ def with_key(name: str, frame: Any) -> Any:
     return frame if stated or not isinstance(frame, dict) else {**moment, **frame}
 
 
-def facts_of(content: dict[str, Any]) -> Facts:
-    """What the object around the frames states: rate, image size, joint names, and the layout of a known dataset."""
-    inner = [content.get(key) for key in ("meta_info", "info", "metadata", "video", "meta")]
-    every = {key: value for part in (*inner, content) if isinstance(part, dict) for key, value in part.items()}
-    rate = next((every[key] for key in RATES if is_number(every.get(key)) and 0 < every[key] < 1e6), None)
-    width, height = (
-        next((every[key] for key in keys if type(every.get(key)) is int and 0 < every[key] < 1e9), None)
-        for keys in (("width", "image_width", "frame_width"), ("height", "image_height", "frame_height"))
-    )
-    names = next((every[key] for key in NAME_LISTS if every.get(key)), None)
-    if isinstance(names, dict) and all(type(number) is int for number in names.values()):  # keypoint_name2id
-        names = sorted(names, key=names.__getitem__)
-    elif isinstance(names, dict):
-        names = [names[key] for key in sorted(names, key=lambda key: number_in(key, 0))]
-    listed = names if isinstance(names, list) else []
-    whole = 0 < len(listed) <= MAX_JOINTS and all(isinstance(name, str) for name in listed)
-    named = every.get("dataset_name")
-    return Facts(
-        None if rate is None else float(rate),
-        None if width is None or height is None else (width, height),
-        tuple(listed) if whole else None,
-        _LAYOUTS_OF_DATASETS.get(re.sub(r"[^a-z0-9]", "", named.lower())) if isinstance(named, str) else None,
-    )
-
-
-# `dataset_name` of MMPose's meta files.
-_LAYOUTS_OF_DATASETS = {
-    "coco": "coco-17",
-    "h36m": "h36m-17",
-    "halpe26": "halpe-26",
-    "halpe": "halpe-136",
-    "cocowholebody": "coco-wholebody-133",
-    "mpii": "mpii-16",
-    "crowdpose": "crowdpose-14",
-}
-
-
 def _frame(path: Path, place: str, frame: Any) -> Frame:
     if frame is None:
         return Frame(place, [])
@@ -341,6 +323,7 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         return Frame(place, frame)
     if not isinstance(frame, dict):
         raise bad_file(path, place, f"expected a list of people or an object, got {type(frame).__name__}.")
+    frame = _with_people_by_name(frame)
     if isinstance(frame.get("pose"), dict) and not is_person(frame):  # ml5.js
         frame = {**frame, **frame["pose"]}
     key = people_key(frame)
@@ -353,6 +336,15 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         raise bad_file(path, place, f"expected one of {list(PEOPLE[:6])}, got the keys {list(frame)[:8]}.")
     image = next((frame[key] for key in ("image_id", *IMAGES) if isinstance(frame.get(key), str)), "")
     return Frame(place, people or [], *moment_of(frame), video_of(frame, image))
+
+
+def _with_people_by_name(frame: dict[str, Any]) -> dict[str, Any]:
+    """The frame; people by number or name (`{"people": {"7": {...}}}`) as a list of people who state it."""
+    for key in PEOPLE:
+        value = frame.get(key)
+        if isinstance(value, dict) and value and all(map(is_person, value.values())):
+            return {**frame, key: [{"track_id": name, **person} for name, person in value.items()]}
+    return frame
 
 
 def moment_of(frame: dict[str, Any]) -> tuple[int | None, float | None]:
@@ -374,14 +366,27 @@ def _stated_number(frame: dict[str, Any]) -> int | None:
 
 
 def _stamp(frame: dict[str, Any]) -> float | None:
+    if isinstance(frame.get("header"), dict):  # ROS
+        frame = {**frame["header"], **frame}
     if _STAMPS.isdisjoint(frame):
         return None
     for key in STAMPS:
         value = frame.get(key)
         if isinstance(value, str):
             value = _stamp_of_text(value)
+        if isinstance(value, dict):
+            value = _stamp_of_parts(value)
         if is_number(value) and abs(value) < 2**64:
             return value
+    return None
+
+
+def _stamp_of_parts(value: dict[str, Any]) -> float | None:
+    """Seconds of a time stamp of ROS, `{"sec": 12, "nanosec": 500000000}`."""
+    for whole, part in (("sec", "nanosec"), ("secs", "nsecs")):
+        numbers = [value.get(whole), value.get(part)]
+        if all(is_number(number) and abs(number) < 2**63 for number in numbers):
+            return value[whole] + value[part] / 1e9
     return None
 
 
@@ -389,8 +394,8 @@ def _stamp_of_text(text: str) -> float | None:
     """A number, or a date and time, or a time of day, in seconds."""
     if text.isascii() and text.isdigit() and len(text) < 20:
         return int(text)
-    if len(text) < 30 and re.fullmatch(r"\d{1,20}\.\d*", text):
-        return float(text)
+    if len(text) < 30 and re.fullmatch(r"\d{1,20}[.,]\d*", text):
+        return float(text.replace(",", "."))
     return clock_seconds(text)
 
 
@@ -406,6 +411,18 @@ def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:
         first = joined.setdefault(key, replace(frame, people=[]))
         first.people.extend(frame.people)
     return list(joined.values())
+
+
+def is_one_frame_a_file(path: Path) -> bool:
+    """Whether the first numbered JSON files of a folder are one frame each, as far as they can be read."""
+    for file in first_files(path, most=2):
+        try:
+            frames_in(file, load_document(file), alone=True)
+        except SeveralFrames:
+            return False
+        except ValueError:  # reading the folder says what is wrong
+            continue
+    return True
 
 
 def finds(path: Path, head: bytes, *signs: str) -> bool:

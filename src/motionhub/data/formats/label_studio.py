@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from motionhub.data.formats.detections import frame_positions, step_of
+from motionhub.data.formats.facts import Facts
 from motionhub.data.formats.files import bad_file, list_of, load_json, note
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions, is_number
-from motionhub.data.formats.frames import Facts, finds
+from motionhub.data.formats.frames import finds
 from motionhub.data.formats.people import clip_of_people
 from motionhub.data.formats.persons import Person, Program
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -23,10 +23,11 @@ from motionhub.data.formats.detections import (
     step_of,
 )
 from motionhub.data.formats.documents import documents_in
+from motionhub.data.formats.facts import Facts
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import beside, grouped, recording_keys, recordings
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact, layout_of_names
-from motionhub.data.formats.frames import POINTS_3D, Facts, Frame, frames_in, load_document
+from motionhub.data.formats.frames import POINTS_3D, Frame, frames_in, load_document
 from motionhub.data.formats.persons import Person, Program, each_of, filled, kind_of, people_in, people_of
 from motionhub.skeletons.joint_names import own_names
 from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import MAX_PEOPLE
+from motionhub.data.formats.facts import NAME_LISTS, joint_names
 from motionhub.data.formats.files import bad_file, nan_at_origin, number_array
 from motionhub.data.formats.format import ReadOptions, is_number
 from motionhub.data.formats.frames import POINTS, POINTS_3D, TRACKS, Frame, has_arrays
@@ -26,7 +27,7 @@ SCORES = (
 NAMES = ("name", "landmarkType", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
 _SCORES = frozenset(SCORES)
 # Fewer people are read one by one; these keys need it.
-_FEW, _PLAIN = 64, frozenset(("labels", "pose"))
+_FEW, _PLAIN = 64, frozenset(("labels", "pose", *NAME_LISTS))
 PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
 
 
@@ -113,6 +114,8 @@ def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | 
     if scores is None:
         scores = _scores(path, place, entry, len(table))
     points, scores = _parts(table, scores, axes, key in POINTS_3D, program)
+    if names is None and (listed := joint_names(entry)) is not None and len(listed) == len(table):
+        names = tuple(program.joint_types.get(name, name) for name in listed)
     return with_labels(path, place, Person(points, scores, names, track_of(entry)), entry.get("labels"))
 
 
@@ -282,6 +285,8 @@ def _columns(
             scored = np.nan_to_num(number_array(path, place, found))
         axes_named = not all(isinstance(one, list) for one in places)
         value = _by_axes(path, place, places) if axes_named else places
+    if None in value and (width := max((len(one) for one in value if isinstance(one, list)), default=0)):
+        value = [[None] * width if one is None else one for one in value]
     table = number_array(path, place, value)
     if table.ndim == 1:
         table = table.reshape(-1, _width(table.size, program))

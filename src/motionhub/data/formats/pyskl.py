@@ -60,7 +60,7 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
         path,
         points,
         options.layout_of(path, joints=points.shape[2]),
-        unit=options.unit_of(path, assumed="pixel" if flat else None),
+        unit=options.unit_of(path, assumed="pixel" if flat else None, dims=points.shape[-1]),
         image_size=_image_size(path, place, entry) if flat else None,
         confidence=None if scores is None else np.nan_to_num(scores),
         up="-y" if flat else None,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.data.formats.facts import Facts
 from motionhub.data.formats.files import nan_at_origin
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact
-from motionhub.data.formats.frames import Facts
 from motionhub.data.formats.people import clip_of_people
 from motionhub.data.formats.persons import Person, Program, with_labels
 from motionhub.skeletons.layout import SkeletonLayout

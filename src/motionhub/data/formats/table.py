@@ -31,6 +31,7 @@ from motionhub.data.formats.format import (
     layout_of_names,
 )
 from motionhub.data.formats.moments import people_of, positions_of, recordings
+from motionhub.data.formats.table_header import MOST_COLUMNS, header_of, number_or_none
 from motionhub.data.formats.upright import up_of
 from motionhub.data.formats.writing import Writer, file_tracks
 from motionhub.skeletons.layout import SkeletonLayout
@@ -38,17 +39,12 @@ from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-_RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
 # Coordinates that programs write for a joint they did not find.
 _SENTINELS = (-999.0, -9999.0, -99999.0)
 _RATES = ("fps", "frame_rate", "framerate", "frame rate")
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
-# Of several people with a thousand joints each.
-_MOST_COLUMNS = 32_000
 # The first columns of a written table, and those that state the same facts in every row.
 _FIRST, _FACTS = ["frame", "time", "person", "unit"], ("unit", "layout", "fps", "up", "image_size")
-# Lines of comments above the header.
-_MOST_COMMENTS = 100
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -65,15 +61,18 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         ValueError: two rows of one person, moment and joint; names the columns that were not understood.
     """
     lines = text_lines(path)
-    start, names, rate = _header(lines)
-    if len(names) > _MOST_COLUMNS:
-        raise bad_file(path, "line 1", f"expected at most {_MOST_COLUMNS} columns, got {len(names)}.")
+    start, names, rate = header_of(lines)
+    if len(names) > MOST_COLUMNS:
+        raise bad_file(path, "line 1", f"expected at most {MOST_COLUMNS} columns, got {len(names)}.")
     columns = columns_of(names)
     if columns is None:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
     if rate is not None:
         options = replace(options, fps=options.fps_of(path, rate))
     rows = _rows(path, columns, lines, start)
+    if _name_their_rows(path, names, rows):
+        names = ["", *names]
+        columns = columns_of(names) or columns
     _note_unread_moments(path, names, columns, rows)
     if (stated := _stated_rate(path, names, rows)) is not None:
         options = replace(options, fps=options.fps_of(path, stated))
@@ -104,55 +103,6 @@ def _with_facts(
     if size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", facts.get("image_size", "")):
         options = replace(options, image_size=options.image_size_of(path, (int(size[1]), int(size[2]))))
     return columns, options, facts.get("up") or None
-
-
-def _header(lines: Sequence[str]) -> tuple[int, list[str], float | None]:
-    """The number of the header's line, its names, and the frame rate in a comment above it."""
-    rate = None
-    for row, line in enumerate(lines[:_MOST_COMMENTS]):
-        plain = line.strip().lstrip("\ufeff")
-        if plain.startswith("#"):
-            if stated := _RATE.fullmatch(plain):
-                rate = number_or_none(stated[1])
-            names = _cells(plain.lstrip("# "))
-            if columns_of(names) is None:
-                continue
-            return row + 1, names, rate
-        if plain:
-            names, below = _cells(line), _cells(lines[row + 1]) if row + 1 < len(lines) else []
-            if max(len(names), len(below)) > _MOST_COLUMNS:  # read says so
-                return row + 1, names, rate
-            axes = [cell.lower() for cell in below if cell]
-            if columns_of(names) is None and {"x", "y"} <= {*axes} and columns_of(joined := _joined(names, below)):
-                return row + 2, joined, rate
-            return row + 1, names, rate
-    return 1, [], rate
-
-
-def _joined(names: list[str], axes: list[str]) -> list[str]:
-    """The names of two lines: joints, perhaps only above their first column, and below them x, y, ..."""
-    found, last = [], ""
-    for place, axis in enumerate(axes):
-        last = (names[place] if place < len(names) else "") or last
-        found.append(f"{last}_{axis}" if axis else last)
-    return found
-
-
-def number_or_none(text: str) -> float | None:
-    """A positive number, or None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 < value < 1e9 else None
-
-
-def _cells(line: str) -> list[str]:
-    try:
-        row = next(csv.reader([line], delimiter=separator_of(line), skipinitialspace=True), [])
-    except csv.Error:
-        return []
-    return [cell.strip() for cell in row]
 
 
 def _state(path: Path, names: list[str], columns: Columns) -> None:
@@ -225,6 +175,24 @@ def _rows(path: Path, columns: Columns, lines: list[str], start: int) -> list[Ro
     return rows
 
 
+def _name_their_rows(path: Path, names: list[str], rows: list[Row]) -> bool:
+    """Whether each row has one cell more than the header, as R writes them: first the name of the row.
+
+    Raises ValueError where rows have more cells with content than the header has, and are not of that form.
+    """
+    wide = [(line, cells) for line, cells in rows if any(cells[len(names) :])]
+    if not wide:
+        return False
+    if all(len(cells) == len(names) + 1 for _, cells in rows):
+        note(
+            path, "columns", "rows have a cell more than the header: the first is the name of the row, as R writes it."
+        )
+        return True
+    line, cells = wide[0]
+    reason = f"expected {len(names)} cells, as the header has, got {len(cells)}; does a number have a decimal comma?"
+    raise bad_file(path, f"line {line}", f"{reason} Separate the cells by semicolons then.")
+
+
 def _clip(
     path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions, up: str | None
 ) -> SkeletonSequence:
@@ -258,7 +226,7 @@ def _clip(
                 for joint, own in group.items():
                     values[person, positions, joints.index(joint)] = content[:, [order[column] for column in own]]
     layout, chosen = _layout(path, joints, options)
-    unit = options.unit_of(path, columns.unit)
+    unit = options.unit_of(path, columns.unit, dims=columns.dims)
     points, confidence = _seen(path, columns, values[:, :, chosen], unit)
     up = up or _up(path, layout, points, unit)
     return options.sequence(
@@ -313,7 +281,7 @@ def _followed(
 ) -> SkeletonSequence:
     content = _content(path, columns, rows).reshape(len(rows), len(joints), -1)
     layout, chosen = _layout(path, joints, options)
-    unit = options.unit_of(path, columns.unit)
+    unit = options.unit_of(path, columns.unit, dims=columns.dims)
     points, confidence = _seen(path, columns, content[:, chosen], unit)
     frames: Frames = [[] for _ in range(length)]
     for row, position in enumerate(positions.tolist()):
@@ -430,7 +398,7 @@ def matches(path: Path, head: bytes) -> bool:
     """Whether a text begins with the header of a table of joints."""
     if b"\0" in head or head[:1] in (b"{", b"["):
         return False
-    _, names, _ = _header(head.decode(errors="replace").splitlines())
+    _, names, _ = header_of(head.decode(errors="replace").splitlines())
     return len(names) > 2 and columns_of(names) is not None
 
 

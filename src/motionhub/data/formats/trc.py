@@ -41,7 +41,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if len(lines) < _HEADER_LINES + 1:
         raise bad_file(path, f"line {len(lines)}", "the file ends inside its header; it is cut off.")
     if len(lines[2]) < 2:
-        raise bad_file(path, "line 3", "expected cells separated by tabs; was the file saved with blanks instead?")
+        lines = _split_at_blanks(path, [line[0] for line in lines])
     facts = {key.strip(): value.strip() for key, value in zip(lines[1], lines[2], strict=False)}
     rate, markers = _positive(path, facts, "DataRate"), int(_positive(path, facts, "NumMarkers"))
     length = int(_positive(path, facts, "NumFrames"))
@@ -67,6 +67,22 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         return [options.sequence(path, points[..., :2], layout, fps=rate, unit=unit, up="-y")]
     up = up_of(path, layout.joints, points, "y")
     return [options.sequence(path, points, layout, fps=rate, unit=unit, up=up)]
+
+
+def _split_at_blanks(path: Path, lines: list[str]) -> list[list[str]]:
+    """The cells of a file whose tabs became blanks, where every row has a number in each cell; else ValueError."""
+    cells = [line.split() for line in lines]
+    names = cells[3][2:]
+    width = 2 + 3 * len(names)
+    if not names or any(len(row) not in (0, width) for row in cells[_HEADER_LINES:]):
+        reason = (
+            "expected cells separated by tabs; with blanks instead, an empty cell or a blank in a name shifts others"
+        )
+        raise bad_file(path, "line 3", f"{reason}; replace the blanks by tabs.")
+    note(path, "line 3", "cells are separated by blanks instead of tabs; every row has all cells, so they are read.")
+    cells[3] = [*cells[3][:2], *(cell for name in names for cell in (name, "", ""))]
+    cells[4] = ["", "", *cells[4]]
+    return cells
 
 
 def _at_their_frames(path: Path, rows: list[tuple[int, list[str]]], points: np.ndarray) -> tuple[np.ndarray, int]:
