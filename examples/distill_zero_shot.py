@@ -34,7 +34,7 @@ def multiply_adds(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> flo
 
 def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--teacher", required=True, help="folder or packaged name of a zero-shot model")
+    options.add_argument("--teacher", required=True, help="folder, or id such as motionhub/tmor-small")
     options.add_argument("--temperature", type=float, default=0.07)
     options.add_argument("--similarity_weight", type=float, default=1.0)
     arguments, recipe, own = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
