@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,14 +35,15 @@ def multiply_adds(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> flo
 
 def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--teacher", required=True, help="folder or packaged name of a zero-shot model")
+    options.add_argument("--teacher", required=True, help="folder, or id such as motionhub/tmor-small")
     options.add_argument("--temperature", type=float, default=0.07)
     options.add_argument("--similarity_weight", type=float, default=1.0)
     arguments, recipe, own = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     clips = motionhub.load_splits(arguments)["train"]
-    pipe = pipeline(TASK, model=own.teacher)
+    pipe: Any = pipeline(TASK, model=own.teacher)
     teacher, bank = pipe.model, pipe.text_bank
     auto = motionhub.AutoModelForZeroShotActionClassification
+    student: Any
     student, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed, auto)
     motionhub.check_inputs(student.config, processor, clips)
     objective = motionhub.ZeroShotDistillation(

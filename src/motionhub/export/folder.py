@@ -19,7 +19,7 @@ from motionhub.export.graphs import (
     takes_any_frames,
 )
 from motionhub.export.parity import CLIPS, compare, parity_clips
-from motionhub.runtime.graph import FACTS, GRAPH, SCHEMA, TASKS, whole_steps
+from motionhub.runtime.graph import FACTS, GRAPH, LEAST_STEPS, SCHEMA, TASKS, whole_steps
 from motionhub.runtime.skeleton_steps import SkeletonSteps
 from motionhub.version import __version__
 
@@ -209,7 +209,8 @@ def sizes_of(facts: dict[str, Any]) -> str:
     if not facts["any_frames"]:
         return "any batch; shorter clips are padded with masks False"
     stride = facts["frame_stride"]
-    return f"any batch and any {f'multiple of {stride}' if stride > 1 else 'number'} of frames, {2 * stride} or more"
+    which = f"multiple of {stride}" if stride > 1 else "number"
+    return f"any batch and any {which} of frames, {LEAST_STEPS * stride} or more"
 
 
 def use_lines() -> list[str]:

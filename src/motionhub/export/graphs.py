@@ -10,7 +10,7 @@ from torch.export import Dim
 
 from motionhub.models.streaming_step import StreamingStep
 from motionhub.nn.orthogonal_basis import constant_bases
-from motionhub.runtime.graph import GRAPH, LABELS
+from motionhub.runtime.graph import GRAPH, LABELS, LEAST_STEPS
 from motionhub.runtime.stream import ENDLESS, STREAM
 
 
@@ -26,7 +26,6 @@ CLIPS = 2  # with one clip, tracing takes the batch as a constant
 # Model types whose graphs take any number of frames, in multiples of `frame_stride`; docs/how_to/export.md says why
 # the others have a fixed number.
 ANY_FRAMES = ("motionhub_tcn", "motionhub_unik", "motionhub_agcn", "motionhub_st_gcn")
-LEAST_STEPS = 2  # a length of one step would be a constant
 OPSET = 18  # ONNX Runtime has had it since 1.14, onnxruntime-web too
 
 

@@ -38,6 +38,9 @@ _FACTS: dict[str, tuple[type, int, int]] = {
     "frame_stride": (int, 1, 2**10),
 }
 _MOST_POSES = 2**21
+LEAST_STEPS = (
+    4  # of a graph that takes any number of frames: differences and borders of shorter clips are special cases
+)
 PER_FRAME = ("last_hidden_state", "pose", "view")  # outputs `(batch, people, frames of the features, ...)`
 
 
@@ -170,8 +173,8 @@ class ExportedGraph:
 
 
 def whole_steps(frames: int, stride: int) -> int:
-    """The next multiple of the stride, two steps or more: what a graph without a fixed number of frames takes."""
-    return max(2, -(-frames // stride)) * stride
+    """The next multiple of the stride, `LEAST_STEPS` or more: what a graph without a fixed number of frames takes."""
+    return max(LEAST_STEPS, -(-frames // stride)) * stride
 
 
 def check_tasks(graph: ExportedGraph) -> None:
