@@ -62,17 +62,18 @@ class _People:
         """`(people, joints, dims)` at `frame`, at constant velocity."""
         return self.last + (self.velocity * (frame - self.frame)[:, None])[:, None]
 
-    def see(self, rows: np.ndarray | slice, frame: int, points: np.ndarray) -> None:
+    def see(self, rows: np.ndarray, frame: int, points: np.ndarray) -> None:
         """The people in `rows`, in ascending order, are at `points` (rows, joints, dims)."""
         seen = ~np.isnan(points).any(axis=-1, keepdims=True)
-        rows = slice(None) if len(rows) == len(self) else rows  # all of them: views are faster than copies
+        # Of all of them: views are faster than copies.
+        some: np.ndarray | slice = slice(None) if len(rows) == len(self) else rows
         # Missing joints keep their place on the body.
-        self.last[rows] = np.where(seen, points, self.predicted(frame)[rows])
-        self.frame[rows] = frame
-        self.size[rows] = np.maximum(np.maximum(0.9 * self.size[rows], _sizes(points)), self.floor[rows])
-        self.points[rows] = np.concatenate([self.points[rows, 1:], points[:, None]], axis=1)
-        self.frames[rows] = np.concatenate([self.frames[rows, 1:], np.full((len(points), 1), frame)], axis=1)
-        self.velocity[rows] = _velocities(self.points[rows], self.frames[rows].copy())
+        self.last[some] = np.where(seen, points, self.predicted(frame)[some])
+        self.frame[some] = frame
+        self.size[some] = np.maximum(np.maximum(0.9 * self.size[some], _sizes(points)), self.floor[some])
+        self.points[some] = np.concatenate([self.points[some, 1:], points[:, None]], axis=1)
+        self.frames[some] = np.concatenate([self.frames[some, 1:], np.full((len(points), 1), frame)], axis=1)
+        self.velocity[some] = _velocities(self.points[some], self.frames[some].copy())
 
 
 def _velocities(points: np.ndarray, frames: np.ndarray) -> np.ndarray:

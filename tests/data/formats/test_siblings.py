@@ -335,7 +335,7 @@ def test_blanks_instead_of_tabs_are_read_where_no_cell_of_a_trc_is_empty(write):
     np.testing.assert_allclose(clip.keypoints[0], MARKERS, rtol=1e-6)
     lines = text.splitlines()
     short = "\n".join([*lines[:6], lines[6].rsplit("  ", 1)[0], *lines[7:]])
-    assert "an empty cell, or a blank in a name, shifts others" in read_error(write(short, "short.trc"))
+    assert "an empty cell or a blank in a name shifts others" in read_error(write(short, "short.trc"))
 
 
 def test_a_flat_body_of_a_trc_that_is_too_small_may_be_pixels(write):
