@@ -191,7 +191,8 @@ def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | 
 
 
 def _checked_fps(fps: Any) -> float:
-    if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < fps <= _LARGEST:
+    is_number = isinstance(fps, Real) and not isinstance(fps, bool)
+    if not is_number or not 0 < fps <= _LARGEST:
         raise ValueError(f"fps must be a positive number of frames per second, got {repr(fps)[:60]}.")
     return float(fps)
 
