@@ -122,7 +122,7 @@ def start(arguments: argparse.Namespace) -> tuple[subprocess.Popen[str], int]:
     assert server.stdout is not None
     for line in server.stdout:
         if line.startswith("http://"):
-            return server, int(line.partition("/docs")[0].rpartition(":")[2])
+            return server, int(line.partition("/openapi.json")[0].rpartition(":")[2])
     raise SystemExit("The server did not start.")
 
 

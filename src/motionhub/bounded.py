@@ -31,13 +31,22 @@ def read_json(path: str | Path, kind: type | tuple[type, ...] = dict, most: int 
     if size > most or not path.is_file():
         what = f"has {size} bytes, more than {most}" if size > most else "is no regular file"
         raise ValueError(f"{path}: {what}; restore the file.")
+    return parse_json(path.read_bytes(), path, kind, most)
+
+
+def parse_json(
+    content: str | bytes, where: str | Path, kind: type | tuple[type, ...] = dict, most: int = MAX_BYTES
+) -> Any:
+    """The value of a JSON text. Raises ValueError as `read_json` does; `where` is the name it says."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        if len(content) > most:
+            raise ValueError(f"{len(content)} bytes, more than {most}")
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: is not JSON ({' '.join(str(error).split())[:200]}); restore the file.") from None
+        raise ValueError(f"{where}: is not JSON ({' '.join(str(error).split())[:200]}); restore the file.") from None
     if not isinstance(value, kind):
         kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
-        raise ValueError(f"{path}: expected a JSON {kinds}, got {type(value).__name__}; restore the file.")
+        raise ValueError(f"{where}: expected a JSON {kinds}, got {type(value).__name__}; restore the file.")
     return value
 
 

@@ -23,13 +23,14 @@ async def page(scope, receive, send):
     await send({"type": "http.response.body", "body": PAGE[40:]})
 
 
-def ask(host: str, path: str = "/", hosts=LOOPBACK) -> tuple[int, dict[bytes, bytes], bytes]:
+def ask(host: str, path: str = "/", hosts=LOOPBACK, origin: str = "") -> tuple[int, dict[bytes, bytes], bytes]:
     sent = []
 
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "headers": [(b"host", host.encode("latin-1"))]}
+    headers = [(b"host", host.encode("latin-1"))] + ([(b"origin", origin.encode())] if origin else [])
+    scope = {"type": "http", "path": path, "headers": headers}
     asyncio.run(Guard(page, hosts)(scope, None, send))
     body = b"".join(each.get("body", b"") for each in sent)
     return sent[0]["status"], dict(sent[0]["headers"]), body
@@ -59,3 +60,24 @@ def test_a_request_by_another_name_of_this_machine_is_refused(host):
 def test_a_space_answers_for_any_name_and_may_be_framed():
     status, headers, _ = ask("owner-name.hf.space", hosts=None)
     assert status == 200 and b"frame-ancestors" not in headers[b"content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:1", "https://localhost.evil.example"]
+)
+def test_a_page_of_another_site_is_refused(origin):
+    status, _, body = ask("localhost:7860", "/gradio_api/upload", origin=origin)
+    assert status == 403 and b"other sites" in body
+
+
+def test_its_own_page_is_answered():
+    assert ask("localhost:7860", "/gradio_api/upload", origin="http://localhost:7860")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/file=http://a.example/x", "/file=HTTPS://a.example", "/proxy=/http://a"]
+)
+@pytest.mark.parametrize("hosts", [LOOPBACK, None])
+def test_the_server_fetches_nothing_from_another_one(path, hosts):
+    status, _, body = ask("localhost", path, hosts)
+    assert status == 403 and b"not fetched" in body

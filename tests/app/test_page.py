@@ -1,6 +1,7 @@
 """The page by Gradio: what it serves, to whom, and that neither starting nor answering asks another server."""
 
 import http.client
+import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,3 +93,13 @@ def test_a_port_in_use_is_named_and_files_go_with_the_server(models, monkeypatch
         with pytest.raises(ValueError, match=f"Port {port} of 127.0.0.1 cannot be used"), serving(models, port=port):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_a_client_names_by_its_address_is_not_fetched(address, elsewhere):
+    payload = {"path": "http://a.example/x.npz", "orig_name": "x.npz", "meta": {"_type": "gradio.FileData"}}
+    body = json.dumps({"data": [payload, None, "", "wave", "", False, *_STATED, None]})
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=60)
+    connection.request("POST", "/gradio_api/call/name_actions", body, {"Content-Type": "application/json"})
+    event = json.loads(connection.getresponse().read())["event_id"]
+    _, _, answer = get(address, f"/gradio_api/call/name_actions/{event}")
+    assert b"error" in answer and elsewhere == []

@@ -186,6 +186,20 @@ def test_eight_threads_get_the_serial_answers_of_a_predictor(kind, folder):
     assert found == serial * 6
 
 
+def test_streams_of_one_folder_in_eight_threads_do_not_disturb_each_other(folder):
+    path = folder("segmenter")
+    clips = np.random.default_rng(0).normal(size=(8, 1, 30, 17, 2)).astype(np.float32)
+
+    def streamed(keypoints: np.ndarray) -> np.ndarray:
+        stream = ExportedStream(path)
+        return np.concatenate([*(stream.add(part) for part in np.split(keypoints, 6, axis=1)), stream.finish()])
+
+    serial = [streamed(clip) for clip in clips]
+    with ThreadPoolExecutor(8) as pool:
+        for found, expected in zip(pool.map(streamed, clips), serial, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
 @torch.no_grad()
 def test_the_graph_of_a_stream_answers_as_the_stream(folder):
     keypoints = torch.randn(1, 45, 17, 2, generator=torch.Generator().manual_seed(0))

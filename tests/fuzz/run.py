@@ -9,6 +9,7 @@ number, so a finding can be made again: `--formats NAME --seed SEED --first NUMB
 """
 
 import argparse
+import gc
 import os
 import random
 import resource
@@ -43,7 +44,9 @@ from motionhub.data.formats.formats import FORMATS  # noqa: E402
 
 MOST_SECONDS, MOST_MEGABYTES, LONGEST_MESSAGE = 5.0, 1500, 800
 # Of a batch in one process: its address space beyond today's, and the files in it.
-MEMORY, BATCH = 4 * 2**30, 100
+MEMORY, BATCH = 4 * 2**30, 500
+# Every format gets so many files before the next stage, in which the fastest formats come first.
+STAGES = (100, 1000)
 
 
 @dataclass
@@ -68,12 +71,16 @@ def made(name: str, number: int, seed: int) -> Sample:
     return Sample(sample.target, {**sample.files, place: content}, sample.options, sample.facts)
 
 
-def outcome(name: str, sample: Sample, folder: Path) -> tuple[bool, str]:
-    """Whether a reader refused the files, and what is wrong with how it did."""
+def written(sample: Sample, folder: Path) -> None:
     for place, content in sample.files.items():
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def outcome(name: str, sample: Sample, folder: Path) -> tuple[bool, str]:
+    """Whether a reader refused the files, and what is wrong with how it did."""
+    written(sample, folder)
     target, dataset = folder / sample.target, None if name in FORMATS else DATASETS.get(name)
     calls = [lambda: read(target, **sample.options)]
     if dataset is not None:
@@ -101,8 +108,10 @@ def batch(name: str, numbers: range, seed: int, folder: Path) -> Iterator[tuple[
 
     signal.signal(signal.SIGVTALRM, stop)
     for number in numbers:
-        here = folder / str(number)
         sample = made(name, number, seed)
+        # A file is written over the one before; several have a folder, as readers remember lists beside their clips.
+        alone = len(sample.files) == 1
+        here = folder / ("file" if alone else str(number))
         signal.setitimer(signal.ITIMER_VIRTUAL, 2 * MOST_SECONDS)
         started = time.process_time()
         refused, finding = outcome(name, sample, here)
@@ -110,8 +119,10 @@ def batch(name: str, numbers: range, seed: int, folder: Path) -> Iterator[tuple[
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         if not finding and seconds > MOST_SECONDS:
             finding = f"{seconds:.1f} s"
-        if not finding:
+        if not alone and not finding:
             shutil.rmtree(here, ignore_errors=True)
+        if alone and finding:
+            written(sample, folder / str(number))
         yield number, refused, seconds, finding
 
 
@@ -131,6 +142,7 @@ def in_a_process(name: str, numbers: range, seed: int, folder: Path, tally: Tall
                 finding = f"{peak} MB"
             line = f"{number}\t{int(refused)}\t{seconds:.3f}\t{peak}\t{finding.splitlines()[0] if finding else ''}\n"
             os.write(writing, line.encode(errors="replace"))
+        shutil.rmtree(folder / "file", ignore_errors=True)
         os._exit(0)
     os.close(writing)
     last = numbers.start - 1
@@ -170,6 +182,30 @@ def report(tallies: dict[str, Tally]) -> str:
     return "\n".join([table(tallies), *findings, hand_made])
 
 
+def _run_stages(tallies: dict[str, Tally], arguments: argparse.Namespace) -> None:
+    """Runs batches of every format up to each stage, and to `--files`, the fastest formats first."""
+    end = time.monotonic() + arguments.seconds
+    size = BATCH if arguments.seconds > 120 else 4
+    stages = [*range(size, 10 * BATCH, size)] if arguments.seconds <= 120 else [*STAGES]
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="motionhub-fuzz-", dir=memory) as temporary:
+        for stage in [*(each for each in stages if each < arguments.files), arguments.files]:
+            for name in sorted(tallies, key=lambda each: tallies[each].all_seconds / max(tallies[each].files, 1)):
+                while tallies[name].files < stage and time.monotonic() < end:
+                    first = arguments.first + tallies[name].files
+                    numbers = range(first, min(first + size, arguments.first + stage))
+                    in_a_process(name, numbers, arguments.seed, Path(temporary) / name, tallies[name])
+                    _keep(Path(temporary) / name, arguments.keep)
+                    if arguments.report:
+                        arguments.report.write_text(report(tallies) + "\n", encoding="utf-8")
+
+
+def _keep(folder: Path, kept: Path | None) -> None:
+    if kept and any(folder.iterdir() if folder.exists() else ()):
+        shutil.copytree(folder, kept / folder.name, dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
@@ -185,23 +221,8 @@ def main() -> int:
 
     decoding.subprocess = SimpleNamespace(**{**vars(subprocess), "run": forked})  # type: ignore[attr-defined]
     tallies = {name: Tally() for name in arguments.formats}
-    end, first = time.monotonic() + arguments.seconds, arguments.first
-    last = first + arguments.files
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="motionhub-fuzz-", dir=memory) as temporary:
-        while first < last and time.monotonic() < end:
-            size = BATCH if arguments.seconds > 120 else 4
-            numbers = range(first, min(first + size, last))
-            for name in arguments.formats:
-                folder = Path(temporary) / name
-                if time.monotonic() < end:
-                    in_a_process(name, numbers, arguments.seed, folder, tallies[name])
-                if arguments.keep and any(folder.iterdir() if folder.exists() else ()):
-                    shutil.copytree(folder, arguments.keep / name, dirs_exist_ok=True)
-                    shutil.rmtree(folder)
-                if arguments.report:
-                    arguments.report.write_text(report(tallies) + "\n", encoding="utf-8")
-            first = numbers.stop
+    gc.freeze()  # a collection in a fork would copy every page of this process
+    _run_stages(tallies, arguments)
     print(report(tallies))
     return int(any(tally.findings for tally in tallies.values()))
 

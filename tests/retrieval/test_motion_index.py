@@ -1,5 +1,6 @@
 """The index: nearest by cosine whichever library searches, kept in a folder, clear about what does not fit."""
 
+import os
 import sys
 
 import numpy as np
@@ -111,3 +112,38 @@ def test_vectors_that_announce_more_than_there_is_are_a_damaged_index(tmp_path):
     assert b"(5, 3), }            " in content
     vectors.write_bytes(content.replace(b"(5, 3), }            ", b"(5, 3000000000000), }"))
     assert "damaged" in error_of(MotionIndex.load, folder)
+
+
+def test_who_reads_while_two_processes_write_gets_one_index_whole(tmp_path):
+    """Both have as many entries, so that vectors of one would fit the entries of the other."""
+    folder = tmp_path / "index"
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(2, 50, 8)).astype(np.float32)
+    entries = [[Entry(f"{name}{number}.npz", frame=0) for number in range(50)] for name in "ab"]
+    indexes = {
+        name: MotionIndex(each, rows, "frame", {"model": name})
+        for name, each, rows in zip("ab", vectors, entries, strict=True)
+    }
+    indexes["a"].save(folder)
+    writers = []
+    for name in "ab":
+        writers.append(os.fork())
+        if writers[-1] == 0:
+            status = 1
+            try:
+                for _ in range(40):
+                    indexes[name].save(folder)
+                status = 0
+            finally:
+                os._exit(status)
+    seen, statuses = [], []
+    while writers:
+        found = MotionIndex.load(folder)
+        name = found.entries[0].file[0]
+        seen.append(name)
+        assert found.entries == indexes[name].entries and np.array_equal(found.vectors, indexes[name].vectors)
+        ended = dict(os.waitpid(each, os.WNOHANG) for each in writers)
+        statuses += [status for pid, status in ended.items() if pid]
+        writers = [each for each in writers if each not in ended]
+    assert statuses == [0, 0] and set(seen) == {"a", "b"}
+    assert len([*folder.glob("*.npy")]) == len([*folder.glob("*.jsonl")]) == 1

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,44 @@ def test_zero_shot_answers_are_those_of_the_pipelines(client, clip):
     assert expected and answer.json()["intervals"] == [
         {**row, "score": pytest.approx(row["score"], abs=1e-5)} for row in expected
     ]
+
+
+def test_eight_clients_get_the_answers_that_each_gets_alone(client):
+    """Two models, three kinds of answers, and clips of other lengths, which are computed together."""
+    requests = []
+    for number, motion_name in enumerate(("wave", "sit down", "kick", "throw")):
+        body = body_of(motionhub.generate(motion_name, seed=number, num_frames=40 + 10 * number))
+        requests += [
+            ("/models/unik-nucla-small/labels", {**body, "top_k": 10}),
+            ("/models/tmor-small/labels", {**body, "candidate_labels": LABELS}),
+            ("/models/tmor-small/intervals", {**body, "candidate_labels": [*LABELS, motion_name][-2:]}),
+        ]
+
+    def ask(request: tuple[str, dict[str, Any]]) -> Any:
+        answer = client.post(request[0], json=request[1])
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    serial = [ask(request) for request in requests]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, requests * 2))
+    assert len({json.dumps(each) for each in serial}) == len(serial)
+    for found, expected in zip(together, serial * 2, strict=True):
+        assert_same(found, expected)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Numbers to 1e-5: clips of a batch are padded to its longest one."""
+    assert type(found) is type(expected)
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        found, expected = list(found.values()), list(expected.values())
+    if isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_same(one, other)
+    else:
+        assert found == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
 
 
 def test_what_the_pipelines_warn_of_is_in_the_answer(client):

@@ -1,4 +1,4 @@
-"""What every answer of the server passes: which hosts are answered, and that the browser asks no other server."""
+"""What every answer of the server passes: who is answered, and that neither browser nor server asks another one."""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -21,6 +21,10 @@ _FOREIGN = re.compile(
 )
 
 
+# Gradio's `/file=https://...` has the server ask another one, and passes on what it answers.
+_FETCHES = re.compile(r"=[\s/]*https?:", re.IGNORECASE)
+
+
 class Guard:
     """Wraps an ASGI application.
 
@@ -37,8 +41,16 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = dict(scope.get("headers", ()))
-        if self.hosts is not None and _host(headers.get(b"host", b"")) not in self.hosts:
-            await _refuse(send)  # DNS rebinding: another site's name for this machine
+        host = headers.get(b"host", b"")
+        if self.hosts is not None and _host(host) not in self.hosts:
+            await _refuse(send, "This page answers for 127.0.0.1 and localhost only.")  # DNS rebinding
+            return
+        origin = headers.get(b"origin")
+        if self.hosts is not None and origin is not None and origin.partition(b"//")[2] != host:
+            await _refuse(send, "Pages of other sites are not answered.")
+            return
+        if _FETCHES.search(str(scope.get("path", ""))):
+            await _refuse(send, "Files of other servers are not fetched.")
             return
         await self.app(scope, receive, _Cleaned(send, framed=self.hosts is None))
 
@@ -88,8 +100,8 @@ def _host(value: bytes) -> str:
         return ""
 
 
-async def _refuse(send: Send) -> None:
-    body = b"This page answers for 127.0.0.1 and localhost only.\n"
+async def _refuse(send: Send, reason: str) -> None:
+    body = f"{reason}\n".encode()
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -38,7 +38,6 @@ def serving(
     limits = limits or Limits()
     files = tempfile.TemporaryDirectory(prefix="motionhub-app-", ignore_cleanup_errors=True)
     with files as folder, _quiet_gradio(folder):
-        need_gradio()
         local = host in LOOPBACK
         where = "This page runs on this machine only." if local else "This page runs on a server: files go to it."
         page = Page(Desk(models, limits, Path(folder)), given or {}, where).build()
@@ -82,19 +81,30 @@ _CLOSED: dict[str, Any] = {
 
 @contextmanager
 def _quiet_gradio(folder: str) -> Iterator[None]:
-    """Gradio's environment: no reports, files in `folder`, and no switches of its own or of FastAPI's telemetry."""
+    """Gradio's environment: no reports or switches of its own, files in `folder`, nothing fetched for clients."""
     own = [name for name in os.environ if name.startswith(("GRADIO_", "OTEL_"))]
     direct = ",".join([*filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]), *LOOPBACK])
     ours = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder, "no_proxy": direct, "NO_PROXY": direct}
     before = {name: os.environ.pop(name, None) for name in {*own, *ours}}
     os.environ.update(ours)
+    need_gradio()
+    from gradio import processing_utils
+
+    fetch = processing_utils.async_ssrf_protected_get
+    processing_utils.async_ssrf_protected_get = _fetch_nothing
     try:
         yield
     finally:
+        processing_utils.async_ssrf_protected_get = fetch
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+async def _fetch_nothing(url: str) -> Any:
+    """In the place of Gradio's function for files that a client names by their address."""
+    raise ValueError("Files of other servers are not fetched: choose a file.")
 
 
 def _middleware(hosts: tuple[str, ...] | None) -> Any:

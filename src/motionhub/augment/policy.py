@@ -69,9 +69,10 @@ class AugmentationPolicy:
         try:
             content = json.loads(given) if isinstance(given, str) else dict(given or {})  # type: ignore[arg-type]
             unknown = sorted(set(content) - set(POLICY_FIELDS))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
+            got = str(given)[:200]
             raise ValueError(
-                f'augmentation must be a dictionary such as {{"mirror_probability": 0.5}}, got {given!r}: {error}.'
+                f'augmentation must be a dictionary such as {{"mirror_probability": 0.5}}, got {got!r}: {error}.'
             ) from None
         if unknown:
             near = difflib.get_close_matches(unknown[0], POLICY_FIELDS, n=3, cutoff=0.7)

@@ -30,9 +30,9 @@ def serve(
 ) -> None:
     """Answer keypoints and videos over HTTP with labels, intervals or embeddings, until Ctrl-C.
 
-    POST JSON or a file to /models/NAME/labels, /intervals or /embeddings; /docs describes them, /models lists the
-    models, /health, /ready and /metrics are for who runs the server. SIGTERM ends it when all that was accepted is
-    answered.
+    POST JSON or a file to /models/NAME/labels, /intervals or /embeddings; /openapi.json describes them, /models
+    lists the models, /health, /ready and /metrics are for who runs the server. SIGTERM ends it when all that was
+    accepted is answered.
     """
     try:
         import fastapi  # noqa: F401
@@ -57,6 +57,6 @@ def serve(
             print(f"{model.name}: {', '.join(model.kinds)}")
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}"
-        print(f"{address}/docs  ({'this machine only; ' if alone else ''}Ctrl-C ends it)", flush=True)
+        print(f"{address}/openapi.json  ({'this machine only; ' if alone else ''}Ctrl-C ends it)", flush=True)
         run(app, listening, grace=grace)
     print("stopped: every accepted request is answered")

@@ -21,6 +21,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from tqdm.auto import tqdm
 
+from motionhub.bounded import parse_json
 from motionhub.data.build.engines import ENGINES
 from motionhub.data.build.lease import Lease
 from motionhub.data.build.shards import PARQUET
@@ -35,6 +36,7 @@ from motionhub.poses.video_dataset import Expert
 
 
 MANIFEST, STATS, FAILURES, STATE = "manifest.json", "stats.json", "failures.jsonl", "state"
+_MOST_MANIFEST = 2**30  # bytes; it names every video that was left out
 _ROUNDS = 3  # in which damaged parts are made again
 _REPORT_EVERY = 30.0  # seconds between two versions of stats.json
 _OF_ALL_WORKERS = ("motionhub", "python", "numpy", "pyarrow")
@@ -341,7 +343,7 @@ def _finished(out: Store, plan: Plan) -> ExtractedDataset | None:
         ValueError: a finished dataset of other inputs, or other files.
     """
     try:
-        manifest = json.loads(out.read(MANIFEST))
+        manifest = parse_json(out.read(MANIFEST), MANIFEST, most=_MOST_MANIFEST)
     except FileNotFoundError:
         there = [
             name for name in out.files() if name.split("/")[0] not in (STATE, "data", STATS, FAILURES, "README.md")
@@ -351,10 +353,12 @@ def _finished(out: Store, plan: Plan) -> ExtractedDataset | None:
         return None
     except ValueError:
         raise ValueError(f"{out.address}/{MANIFEST}: is damaged; remove it and run the same call again.") from None
-    if manifest["plan"] != plan.fingerprint:
+    if manifest.get("plan") != plan.fingerprint:
         raise ValueError(f"{out.address}: has a finished dataset of other inputs or options; give another output.")
     out.remove_folder(STATE)
-    return ExtractedDataset(out.address, manifest, json.loads(out.read(STATS)))
+    with suppress(FileNotFoundError):
+        return ExtractedDataset(out.address, manifest, parse_json(out.read(STATS), f"{out.address}/{STATS}"))
+    return ExtractedDataset(out.address, manifest, {})
 
 
 def _card(job: Job, manifest: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.atomic import check_writable, write_bytes, write_text
+from motionhub.bounded import read_json
 from motionhub.data.build.engines import run_parts
 from motionhub.data.formats.arrays import encode
 from motionhub.poses.estimators import Estimator
@@ -142,5 +143,5 @@ def _named(videos: Sequence[str | os.PathLike[str]] | Mapping[str, str | os.Path
 
 def _report(path: Path, source: str, kept: bool) -> dict[str, Any]:
     """The saved report; minimal if the keypoints have none."""
-    report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"video": source}
+    report = read_json(path) if path.is_file() else {"video": source}
     return {**report, "kept": True} if kept else report

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from motionhub.bounded import parse_json
 from motionhub.data.build.shards import shortened
 from motionhub.data.build.store import Store
 from motionhub.data.datasets.clip_table import read_lines
@@ -28,6 +29,13 @@ PARTS = "state/parts"
 # Larger files are shared among several workers, one for each of so many bytes.
 SPLIT_BYTES = 2**26
 _MOST_SHARES = 64
+# Fields of a part's mark; the folder of an interrupted run may be another's, or damaged.
+_MARK: dict[str, Any] = {
+    **dict.fromkeys(("plan", "sha256"), str),
+    **dict.fromkeys(("bytes", "rows", "arrow_bytes", "videos", "people", "frames"), int),
+    **dict.fromkeys(("left_out", "versions", "seconds"), dict),
+    "failures": list,
+}
 _READERS = 16  # of marks at once: a store answers in its time, not in ours
 
 
@@ -166,6 +174,11 @@ def plan_of(videos: Store, options: Mapping[str, Any]) -> Plan:
     if not names:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES))
         raise ValueError(f"{videos.address}: no videos there; expected files of {kinds}, in folders or not.")
+    if outside := videos.links_outside(names):
+        shown = shortened(outside)
+        raise ValueError(
+            f"{videos.address}: links to files elsewhere are not followed: {shown}; copy the files there."
+        )
     if lines is not None:
         labels = {name: lines[name][0] for name in names}
     else:
@@ -203,13 +216,14 @@ def agreed_plan(out: Store, now: Plan) -> Plan:
         ValueError: the earlier run had other inputs.
     """
     try:
-        before = Plan.from_bytes(out.read(PLAN))
+        differ = changes(Plan.from_bytes(out.read(PLAN)), now)
     except FileNotFoundError:
         out.write(PLAN, now.to_bytes())
         return now
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise ValueError(f"{out.address}/{PLAN}: is damaged ({error}); remove {out.address}/state.") from None
-    if differ := changes(before, now):
+    except (pa.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{out.address}/{PLAN}: is damaged ({reason}); remove {out.address}/state.") from None
+    if differ:
         raise ValueError(
             f"{out.address}: was begun with other inputs ({shortened(differ)}); resume with those, or give another "
             "output."
@@ -246,10 +260,14 @@ def finished_parts(out: Store, plan: Plan, numbers: Iterable[int] | None = None)
 def read_mark(out: Store, name: str) -> dict[str, Any]:
     """A mark; empty if it is absent or damaged."""
     try:
-        mark = json.loads(out.read(name))
+        mark: dict[str, Any] = parse_json(out.read(name), name)
     except (FileNotFoundError, ValueError):
         return {}
-    return mark if isinstance(mark, dict) and {"plan", "bytes", "sha256"} <= mark.keys() else {}
+    if not all(isinstance(mark.get(field), kind) for field, kind in _MARK.items()):
+        return {}
+    numbers = all(isinstance(value, float | int) for value in mark["seconds"].values())
+    kinds = all(isinstance(each, dict) and isinstance(each.get("kind"), str) for each in mark["failures"])
+    return mark if numbers and kinds else {}
 
 
 def shares(videos: Sequence[PlannedVideo]) -> list[tuple[PlannedVideo, int]]:

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from motionhub.atomic import atomic_path, write_text
+from motionhub.bounded import read_json
 from motionhub.data.build.build import SavedDataset, save_dataset_report
 from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns
+from motionhub.data.build.store import Store
 from motionhub.data.datasets.clip_table import COLUMNS, LabelMerging, load_table
 from motionhub.data.datasets.folder import TABLE
 from motionhub.data.datasets.licences import OwnTerms
@@ -218,6 +220,9 @@ def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
             f"{folder} has no videos: expected {TABLE} (file,label) or a folder of videos for each class, of "
             f"{', '.join(sorted(VIDEO_SUFFIXES))}."
         )
+    paths = [os.path.relpath(line["video"], folder) for line in lines.values()]
+    if outside := Store(str(folder)).links_outside(paths):
+        raise ValueError(f"{folder}: links to files elsewhere are not followed: {outside[:3]}; copy the files there.")
     return lines
 
 
@@ -284,7 +289,7 @@ def _error(folder: Path, name: str) -> str:
     report = folder / f"{name}.report.json"
     if not report.is_file():
         return "no file of the video's name."
-    return str(json.loads(report.read_text(encoding="utf-8")).get("error", "nothing was written."))
+    return str(read_json(report).get("error", "nothing was written."))
 
 
 def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:

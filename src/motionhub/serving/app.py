@@ -116,7 +116,12 @@ def make_app(
     """
     server = Server(models, limits or Limits(), batch)
     app = FastAPI(
-        title="motionhub", version=__version__, description=DESCRIPTION, lifespan=server.running, redoc_url=None
+        title="motionhub",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=server.running,
+        docs_url=None,  # FastAPI's pages of the document load their scripts from another host
+        redoc_url=None,
     )
     app.state.server = server
     _add_state_routes(app, server)

@@ -1,4 +1,4 @@
-"""What the server says of itself at /openapi.json and /docs: bodies, examples and errors of each route."""
+"""What the server says of itself at /openapi.json: bodies, examples and errors of each route."""
 
 from typing import Any
 

@@ -70,7 +70,7 @@ async def read_request(request: Request, limits: Limits) -> JsonBody | FileBody:
         raise Refused(415, f"Expected application/json or multipart/form-data, got {kind[:100] or 'no type'!r}.")
     most = limits.json if kind == "application/json" else limits.body
     stated = request.headers.get("content-length", "0")
-    if stated.isdigit() and int(stated) > most:
+    if stated.isdecimal() and int(stated) > most:
         raise Refused(413, f"Expected at most {most} bytes of {kind}, got {stated}; cut the recording.")
     received = 0
 

@@ -12,6 +12,7 @@ from motionhub.skeletons.layouts import get_layout
 
 
 UNITS = ("pixel", "metre", "normalised")
+_LARGEST = 1e9  # frames per second, pixels of a side; beyond are damaged files
 DIRECTIONS = ("x", "-x", "y", "-y", "z", "-z")
 
 
@@ -190,14 +191,16 @@ def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | 
 
 
 def _checked_fps(fps: Any) -> float:
-    if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < float(fps) < np.inf:
-        raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
+    is_number = isinstance(fps, Real) and not isinstance(fps, bool)
+    if not is_number or not 0 < fps <= _LARGEST:
+        raise ValueError(f"fps must be a positive number of frames per second, got {repr(fps)[:60]}.")
     return float(fps)
 
 
 def _checked_image_size(image_size: Any) -> tuple[int, int]:
-    if np.shape(image_size) != (2,) or not all(np.isfinite(image_size)) or min(image_size) <= 0:
-        raise ValueError(f"image_size must be (width, height) in pixels, both positive, got {image_size!r}.")
+    if np.shape(image_size) != (2,) or not all(1 <= length <= _LARGEST for length in image_size):
+        shown = repr(image_size)[:60]
+        raise ValueError(f"image_size must be (width, height) in pixels, both at least 1, got {shown}.")
     return int(image_size[0]), int(image_size[1])
 
 

@@ -10,7 +10,6 @@ truncated to the tower's context, with a warning. Batching may change the last b
 """
 
 import importlib.util
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motionhub.bounded import read_json
 from motionhub.nn.weights import weights_hash
 from motionhub.runtime.phrases import checked_texts
 
@@ -424,4 +424,4 @@ def missing(tower: TowerName, error: Exception, fix: str | None = None, what: st
 
 
 def _read_json(path: Path, default: Any) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
+    return read_json(path, type(default)) if path.is_file() else default

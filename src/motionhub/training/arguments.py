@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from motionhub.bounded import read_json
 from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
@@ -212,15 +213,13 @@ def read_recipe_file(path: str | Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / "training.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, object)
     except FileNotFoundError:
         similar = similar_ids(str(path))
         meant = f"Did you mean {' or '.join(similar)}? Or write" if similar else "Write"
         raise ValueError(
             f"No recipe at {path}. {meant} one with TrainingRecipe(...).to_file({str(path)!r})."
         ) from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from None
     known = [entry.name for entry in fields(TrainingRecipe)]
     unknown = sorted(set(content) - set(known)) if isinstance(content, dict) else None
     if unknown is None or unknown:

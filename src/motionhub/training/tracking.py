@@ -47,13 +47,13 @@ class JsonlTracker(GeneralTracker):
         except OSError as error:
             folder, reason = str(self.path.parent), error.strerror or error
             raise ValueError(f"output_dir {folder!r} cannot be written ({reason}); choose another folder.") from None
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         self.path.write_text("".join(filter(self._earlier, lines)), encoding="utf-8")
 
     def _earlier(self, line: str) -> bool:
         try:
             return bool(0 < self.first_update >= json.loads(line)["step"])
-        except (json.JSONDecodeError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return False  # truncated when the process was killed
 
     @on_main_process

@@ -5,7 +5,6 @@ one with the same `batch_size`, except for batch norm, which normalises by a pro
 running statistics of the main process.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, set_seed
 from transformers import PreTrainedModel
 
+from motionhub.bounded import read_json
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.agreement import (
@@ -257,7 +257,7 @@ class _Loop:
         load_state(state, self.accelerator)
         metrics = state.parent / "metrics.json"
         if metrics.is_file():
-            self.metrics = dict(json.loads(metrics.read_text(encoding="utf-8")))
+            self.metrics = dict(read_json(metrics))
         return progress
 
     def run(self) -> TrainingResult:

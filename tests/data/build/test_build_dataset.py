@@ -304,7 +304,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_resumes(nucla_folder, t
     before = sorted(tmp_path.iterdir())
     with monkeypatch.context() as patched:
         patched.setattr("motionhub.data.build.shards.rows_to_table", full_disk)
-        with pytest.raises(OSError, match="the disk is full .* left.*Nothing was left behind.*saved"):
+        with pytest.raises(OSError, match="saved: the disk is full .* left.*nothing was left behind"):
             save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
     assert sorted(tmp_path.iterdir()) == before
     with monkeypatch.context() as patched:

@@ -83,6 +83,7 @@ def test_json_nested_beyond_the_parser(tmp_path):
         ({"x": [{"a": 1}]}, "content"),
         ({"visibility": np.full((5, 13), 7)}, "visibility"),
         ({"dimensions": np.array([[0, 480, 5]])}, "dimensions"),
+        ({"dimensions": np.full((1, 3), 1e308)}, "dimensions"),
         ({"dimensions": None}, "variables"),
     ],
 )

@@ -19,7 +19,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from filelock import FileLock, Timeout
 
-from motionhub.atomic import write_text
+from motionhub.atomic import WriteError, write_text
 from motionhub.bounded import read_json
 from motionhub.data.build.dataset_card import SPLITS, CardFacts, is_open, render_dataset_card, under
 from motionhub.data.build.shards import (
@@ -408,9 +408,9 @@ def _state_folder(out_dir: Path) -> Iterator[Path]:
             kept = 0
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             free = shutil.disk_usage(out_dir.parent).free / 2**20
-            left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
-            what = f"the disk is full ({free:.0f} MiB left); make room or save elsewhere. {left}"
-            raise OSError(errno.ENOSPC, what, str(out_dir)) from error
+            left = f"the same call then continues from {state} ({kept} parts)" if kept else "nothing was left behind"
+            what = f"{out_dir}: the disk is full ({free:.0f} MiB left); make room or save elsewhere: {left}."
+            raise WriteError(errno.ENOSPC, what, str(out_dir)) from error
         if kept:
             warnings.warn(f"{kept} finished parts are in {state}; the same call continues from there", stacklevel=4)
         raise

@@ -21,6 +21,7 @@ from datasets import Features, List, Value
 from tqdm.auto import tqdm
 
 from motionhub.atomic import atomic_path, write_text
+from motionhub.bounded import read_json
 
 
 CHUNK_ROWS = 512
@@ -103,7 +104,7 @@ def add_feature_columns(
     others = shutil.ignore_patterns(".*", "*.parquet")  # the card and its images
     shutil.copytree(root, target, ignore=others, copy_function=shutil.copyfile, dirs_exist_ok=True)
     _extend_card(target / "README.md", columns)
-    earlier = json.loads((root / FACTS).read_text(encoding="utf-8")) if (root / FACTS).is_file() else {}
+    earlier = read_json(root / FACTS) if (root / FACTS).is_file() else {}
     write_text(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
     write_text(target / _STAGING / "done", fingerprint)
     shutil.rmtree(staging)

@@ -13,6 +13,7 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
+from motionhub.bounded import parse_json
 from motionhub.data.build.store import Store, StoreError
 
 
@@ -103,11 +104,12 @@ class Lease:
 def read_owner(store: Store) -> dict[str, Any] | None:
     """What the owner of an output wrote last; None without one, or where the file is damaged."""
     try:
-        owner = json.loads(store.read(NAME))
+        owner: dict[str, Any] = parse_json(store.read(NAME), NAME)
     except (FileNotFoundError, ValueError):
         return None
-    return owner if isinstance(owner, dict) and "token" in owner else None
+    return owner if "token" in owner else None
 
 
 def _who(owner: dict[str, Any]) -> str:
-    return f"another run (process {owner.get('process')} on {owner.get('host')})"
+    process, host = (str(owner.get(name))[:100] for name in ("process", "host"))  # another program may have written it
+    return f"another run (process {process} on {host})"

@@ -18,6 +18,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from motionhub.atomic import atomic_path, write_text
+from motionhub.bounded import parse_json, read_json
 from motionhub.data.build.engines import run_parts
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import classes_of
@@ -167,7 +168,7 @@ def stage(
     work = partial(_write_part, read, None if class_names is None else tuple(class_names), str(folder))
     done = sum(len(part) for name, part in parts.items() if name not in pending)
     run_parts(pending, work, num_proc=num_proc, engine=engine, progress=progress, done=done)
-    summaries = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in parts]
+    summaries = [read_json(folder / f"{name}.json", most=2**30) for name in parts]
     return Staged(
         paths=tuple(folder / f"{name}.parquet" for name in parts),
         broken=tuple(line for summary in summaries for line in summary["broken"]),
@@ -331,8 +332,11 @@ def _changes(path: Path, sources: Sequence[str], marks: Sequence[str], options: 
     now = now.replace_schema_metadata({"options": json.dumps(dict(options), sort_keys=True)})
     found: list[str] = []
     if path.is_file():
-        before = pq.read_table(path)
-        old, new = (json.loads(table.schema.metadata[b"options"]) for table in (before, now))
+        try:
+            before = pq.read_table(path, columns=["source", "mark"])
+            old, new = (parse_json(table.schema.metadata[b"options"], path) for table in (before, now))
+        except (pa.ArrowException, KeyError, TypeError, ValueError):
+            raise ValueError(f"{path}: the inputs of an earlier call are damaged; remove {path.parent}.") from None
         found = [f"{name} (option)" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         if not now.equals(before):
             earlier = dict(zip(before["source"].to_pylist(), before["mark"].to_pylist(), strict=True))

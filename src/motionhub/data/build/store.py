@@ -8,7 +8,7 @@ import queue
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -72,7 +72,16 @@ class Store:
         return self.address.startswith("hf://") and not self.address.startswith("hf://buckets/")
 
     def read(self, name: str) -> bytes:
-        """The content of a file. Raises FileNotFoundError, or StoreError when the store does not answer."""
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: a pipe or device, whose reading might never end.
+            StoreError: the store does not answer.
+        """
+        files, path = self._place(name)
+        if _is_local(files) and os.path.exists(path) and not os.path.isfile(path):
+            raise ValueError(f"{path}: is no regular file; remove it.")
         content: bytes = self._tried(name, lambda files, path: files.cat_file(path))
         return content
 
@@ -97,6 +106,15 @@ class Store:
     def files(self, folder: str = "") -> dict[str, StoredFile]:
         """All files below a folder, by their path below the store, sorted; empty if it does not exist."""
         return self._tried(folder, _listed(self._place("")[1]))
+
+    def links_outside(self, names: Iterable[str]) -> list[str]:
+        """Those that are links to files elsewhere on this machine."""
+        files, root = self._place("")
+        if not _is_local(files):
+            return []
+        found = (name for name in names if os.path.islink(os.path.join(root, name)))
+        home = os.path.realpath(root)
+        return [name for name in found if not Path(os.path.realpath(os.path.join(root, name))).is_relative_to(home)]
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:

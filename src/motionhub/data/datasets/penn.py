@@ -44,7 +44,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def _image_size(path: Path, dimensions: np.ndarray | str) -> tuple[int, int]:
     numbers = as_numbers(path, "dimensions", dimensions).ravel()
-    if numbers.size < 2 or not np.isfinite(numbers).all() or min(numbers[:2]) < 1:
+    if numbers.size < 2 or not all(1 <= side <= 1e9 for side in numbers[:2]):
         raise bad_file(path, "dimensions", f"expected (height, width, frames), got {numbers[:4].tolist()}.")
     return int(numbers[1]), int(numbers[0])
 
