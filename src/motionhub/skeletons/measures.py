@@ -1,5 +1,6 @@
 """Measurements on the bodies of a sequence: size, noise, handedness, and the fit of a layout's bones."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ _NO_LIMBS = ("*_shoulder-*_hip", "*_eye-nose", "*_ear-nose")
 TRUNK_OF_HEIGHT = 0.288  # Drillis and Contini
 _SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
 _MAX_FRAMES = 200  # frames used for lengths
+_SHARED = 0.13  # of the coordinates: components of motion
+_MOST_ROWS = 500
 
 
 def body_size(sequence: SkeletonSequence) -> float:
@@ -63,20 +66,39 @@ def noise_level(sequence: SkeletonSequence) -> np.ndarray:
 def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
     """`(joints, dims)`: as `noise_level`, of each coordinate, and less where the roughness is that of motion.
 
-    A jump moves all joints alike: their mean is left out. White noise has the same level by the fourth and the eighth
-    difference, motion at a low frame rate a lower one by the eighth: the level is that of the eighth times the square
-    of their ratio.
+    Motion is shared by the joints, and the noise of each is its own: their mean and the strongest `_SHARED` of their
+    principal components are left out, and the level is reduced by what they explain beyond white noise. White noise
+    has the same level by the fourth and the eighth difference, motion at a low frame rate a lower one by the eighth:
+    the level is that of the eighth times the square of their ratio.
     """
-    levels = []
+    columns, levels = sequence.num_joints * sequence.num_dims, []
+    shared = int(columns * _SHARED)
     for order in (4, 8):
         rough = _differences(sequence, order)
         seen = ~np.isnan(rough)
         mean = np.where(seen, rough, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
-        rough = (rough - mean * (sequence.num_joints > 1)).transpose(2, 3, 0, 1)
-        levels.append(_noise(rough.reshape(sequence.num_joints * sequence.num_dims, -1), order))
+        rough = (rough - mean * (sequence.num_joints > 1)).reshape(-1, columns)
+        levels.append(_noise(rough.T, order))
+    own = levels[1]
+    if 0 < shared < len(rough):
+        rest = np.where(np.isnan(rough), np.nan, _without_principal(np.nan_to_num(rough), shared))
+        own = _noise(rest.T, 8) / _share_of_white_noise(min(len(rough), _MOST_ROWS), columns, shared)
     with np.errstate(invalid="ignore", divide="ignore"):
-        level = levels[1] * np.minimum(levels[1] / levels[0], 1) ** 2
+        level = levels[1] * np.minimum(own / levels[1], 1) ** 2 * np.minimum(levels[1] / levels[0], 1) ** 2
     return level.reshape(sequence.num_joints, sequence.num_dims)
+
+
+def _without_principal(rows: np.ndarray, count: int) -> np.ndarray:
+    """`(rows, columns)` without the strongest principal components."""
+    strongest = np.linalg.eigh(rows.T @ rows)[1][:, -count:]
+    return np.asarray(rows - (rows @ strongest) @ strongest.T)
+
+
+@functools.lru_cache(maxsize=256)
+def _share_of_white_noise(rows: int, columns: int, count: int) -> float:
+    """What `_without_principal` leaves of white noise's eighth difference: less of a short clip."""
+    noise = np.diff(np.random.default_rng(0).normal(size=(rows + 8, columns)), n=8, axis=0)
+    return float(np.median(np.abs(_without_principal(noise, count))) / np.median(np.abs(noise)))
 
 
 def _differences(sequence: SkeletonSequence, order: int) -> np.ndarray:
