@@ -43,7 +43,7 @@ _NO_LIMBS = ("*_shoulder-*_hip", "*_eye-nose", "*_ear-nose")
 TRUNK_OF_HEIGHT = 0.288  # Drillis and Contini
 _SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
 _MAX_FRAMES = 200  # frames used for lengths
-_SHARED = 0.13  # of the coordinates: components of motion
+_SHARED = 0.3  # of the coordinates: components of motion
 _MOST_ROWS = 500
 
 
