@@ -10,7 +10,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 RULE = AlarmRule.parse("fall down>0.5 for 0.2s")
-SPANS = {("hour 00", 1): [(0.0, 4.0, "walk around"), (4.5, 6.0, "fall"), (20.0, 24.0, "tie shoes")]}
+SPANS = {("hour 00", 1): [(0.0, 4.0, "walk around"), (4.5, 6.0, "fall"), (100.0, 104.0, "tie shoes")]}
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,13 @@ def script():
 def trace():
     """A fall that raises the alarm, tying shoes that raises one too, and a window in which too little was seen."""
     high, low, unseen = (np.array([value]) for value in (0.9, 0.1, np.nan))
-    steps = [((0, 0), 5.0, 5.4, high), ((0, 0), 5.4, 5.8, high), ((1, 0), 21.0, 21.4, low), ((1, 0), 22.0, 22.4, high)]
-    steps += [((1, 0), 22.4, 22.8, high), ((1, 0), 22.8, 23.2, unseen)]
+    steps = [
+        ((0, 0), 5.0, 5.4, high),
+        ((0, 0), 5.4, 5.8, high),
+        ((1, 0), 101.0, 101.4, low),
+        ((1, 0), 102.0, 102.4, high),
+    ]
+    steps += [((1, 0), 102.4, 102.8, high), ((1, 0), 102.8, 103.2, unseen)]
     return Trace("hour 00", 1, 900.0, [(4.5, 6.0)], steps)
 
 
