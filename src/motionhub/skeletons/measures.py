@@ -66,39 +66,48 @@ def noise_level(sequence: SkeletonSequence) -> np.ndarray:
 def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
     """`(joints, dims)`: as `noise_level`, of each coordinate, and less where the roughness is that of motion.
 
-    Motion is shared by the joints, and the noise of each is its own: their mean and the strongest `_SHARED` of their
-    principal components are left out, and the level is reduced by what they explain beyond white noise. White noise
-    has the same level by the fourth and the eighth difference, motion at a low frame rate a lower one by the eighth:
-    the level is that of the eighth times the square of their ratio.
+    Motion is shared by the joints, and the noise of each is its own: their mean and the components that several
+    coordinates share are left out, and the level is reduced by what they explain beyond white noise. White noise has
+    the same level by the fourth and the eighth difference, motion at a low frame rate a lower one by the eighth: the
+    level is that of the eighth times the square of their ratio.
     """
     columns, levels = sequence.num_joints * sequence.num_dims, []
-    shared = int(columns * _SHARED)
     for order in (4, 8):
         rough = _differences(sequence, order)
         seen = ~np.isnan(rough)
         mean = np.where(seen, rough, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
         rough = (rough - mean * (sequence.num_joints > 1)).reshape(-1, columns)
         levels.append(_noise(rough.T, order))
-    own = levels[1]
-    if 0 < shared < len(rough):
-        rest = np.where(np.isnan(rough), np.nan, _without_principal(np.nan_to_num(rough), shared))
-        own = _noise(rest.T, 8) / _share_of_white_noise(min(len(rough), _MOST_ROWS), columns, shared)
+    rest, count = _without_shared(np.nan_to_num(rough))
+    own = _noise(np.where(np.isnan(rough), np.nan, rest).T, 8)
+    own /= _left_of_white_noise(min(len(rough), _MOST_ROWS), columns, count)
     with np.errstate(invalid="ignore", divide="ignore"):
         level = levels[1] * np.minimum(own / levels[1], 1) ** 2 * np.minimum(levels[1] / levels[0], 1) ** 2
     return level.reshape(sequence.num_joints, sequence.num_dims)
 
 
-def _without_principal(rows: np.ndarray, count: int) -> np.ndarray:
-    """`(rows, columns)` without the strongest principal components."""
-    strongest = np.linalg.eigh(rows.T @ rows)[1][:, -count:]
-    return np.asarray(rows - (rows @ strongest) @ strongest.T)
+def _without_shared(rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """`(rows, columns)` without what the strongest components explain, and their number.
+
+    They are components of the correlations: those of `_SHARED` of the columns that more than one column has.
+    """
+    scale = np.sqrt((rows**2).mean(axis=0)) if len(rows) else np.zeros(rows.shape[1])
+    unit = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > 0)
+    values, vectors = np.linalg.eigh(unit.T @ unit / max(len(rows), 1))
+    most = min(int(len(scale) * _SHARED), len(rows) - 1)
+    shared = vectors[:, np.flatnonzero(values > 1.5)[-most:]] if most > 0 else vectors[:, :0]
+    return rows - (unit @ shared) @ shared.T * scale, shared.shape[1]
 
 
 @functools.lru_cache(maxsize=256)
-def _share_of_white_noise(rows: int, columns: int, count: int) -> float:
-    """What `_without_principal` leaves of white noise's eighth difference: less of a short clip."""
+def _left_of_white_noise(rows: int, columns: int, count: int) -> float:
+    """The level of white noise without its `count` strongest components: less in a short clip."""
+    if not count:
+        return 1.0
     noise = np.diff(np.random.default_rng(0).normal(size=(rows + 8, columns)), n=8, axis=0)
-    return float(np.median(np.abs(_without_principal(noise, count))) / np.median(np.abs(noise)))
+    strongest = np.linalg.eigh(noise.T @ noise)[1][:, -count:]
+    rest = noise - (noise @ strongest) @ strongest.T
+    return float(np.median(np.abs(rest)) / np.median(np.abs(noise)))
 
 
 def _differences(sequence: SkeletonSequence, order: int) -> np.ndarray:
