@@ -76,8 +76,8 @@ def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
         rough = _differences(sequence, order)
         seen = ~np.isnan(rough)
         mean = np.where(seen, rough, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
-        rough = (rough - mean * (sequence.num_joints > 1)).reshape(-1, columns)
-        levels.append(_noise(rough.T, order))
+        levels.append(_noise((rough - mean * (sequence.num_joints > 1)).reshape(-1, columns).T, order))
+    rough = rough.reshape(-1, columns)  # with the mean: without it, the noise of one joint is in all
     rest, count = _without_shared(np.nan_to_num(rough))
     own = _noise(np.where(np.isnan(rough), np.nan, rest).T, 8)
     own /= _left_of_white_noise(min(len(rough), _MOST_ROWS), columns, count)
