@@ -171,7 +171,7 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
             if sequence.joint_mask.any():
                 yield file, number, sequence
     if others:
-        warnings.warn(f"left out: {others} of the files are text, images, videos, reports or labels.", stacklevel=3)
+        warnings.warn(f"left out: files of text, images, videos, reports or labels: {others}.", stacklevel=3)
 
 
 def is_other(path: Path) -> bool:
