@@ -44,6 +44,7 @@ TRUNK_OF_HEIGHT = 0.288  # Drillis and Contini
 _SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
 _MAX_FRAMES = 200  # frames used for lengths
 _SHARED = 0.3  # of the coordinates: components of motion
+_COLUMNS_OF_A_JOINT = 3.5
 _MOST_ROWS = 500
 
 
@@ -87,16 +88,16 @@ def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
 
 
 def _without_shared(rows: np.ndarray) -> tuple[np.ndarray, int]:
-    """`(rows, columns)` without what the strongest components explain, and their number.
+    """`(rows, columns)` without what the strongest `_SHARED` of their components explain, and how many these are.
 
-    They are components of the correlations: those of `_SHARED` of the columns that more than one column has.
+    A component of a few columns may be the noise of one joint: it stays.
     """
-    scale = np.sqrt((rows**2).mean(axis=0)) if len(rows) else np.zeros(rows.shape[1])
-    unit = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > 0)
-    values, vectors = np.linalg.eigh(unit.T @ unit / max(len(rows), 1))
-    most = min(int(len(scale) * _SHARED), len(rows) - 1)
-    shared = vectors[:, np.flatnonzero(values > 1.5)[-most:]] if most > 0 else vectors[:, :0]
-    return rows - (unit @ shared) @ shared.T * scale, shared.shape[1]
+    most = min(int(rows.shape[1] * _SHARED), len(rows) - 1)
+    if most < 1:
+        return rows, 0
+    strongest = np.linalg.eigh(rows.T @ rows)[1][:, -most:]
+    shared = strongest[:, 1 / (strongest**4).sum(axis=0) > _COLUMNS_OF_A_JOINT]  # the number of columns, softly
+    return rows - (rows @ shared) @ shared.T, shared.shape[1]
 
 
 @functools.lru_cache(maxsize=256)
