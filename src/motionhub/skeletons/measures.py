@@ -88,7 +88,7 @@ def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
 
 
 def _without_shared(rows: np.ndarray, dims: int) -> tuple[np.ndarray, int]:
-    """`(rows, joints x dims)` without what the strongest `_SHARED` of their components explain, and how many these are.
+    """`(rows, joints x dims)` without what the strongest of their components explain, and their number.
 
     A component that nearly lies in one joint may be its noise: it stays.
     """
