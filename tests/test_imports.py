@@ -81,8 +81,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     # The comparison reads clips of files, or makes them.
     "export": {"data/datasets", "data/synthetic", "models", "nn", "processing", "runtime", "skeletons", "version"},
-    # An index over a folder reads its files; who makes the vectors is an argument.
-    "retrieval": {"data/formats", "data/datasets", "skeletons"},
+    # An index over a folder reads its files, but no videos and images; who makes the vectors is an argument.
+    "retrieval": {"data/formats", "data/datasets", "data/video", "skeletons"},
     # Numbers of clips come from the datasets; what is trained is run by the command that the caller passes.
     "reproduction": {"data/datasets", "papers", "training", "version"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.

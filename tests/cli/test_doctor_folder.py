@@ -24,7 +24,7 @@ def test_every_file_is_a_line_with_problems_first(folder, capsys):
     assert run_cli("doctor", folder) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("PROBLEM broken.json: 0 clips") and "unreadable" in lines[0]
-    assert any(line.startswith("ok      good.npz: 1 clips, 2.0 s: nothing found") for line in lines)
+    assert any(line.startswith("ok      good.npz: 1 clip, 2.0 s: nothing found") for line in lines)
     assert any("3 files, 2 with a problem." in line for line in lines)
 
 

@@ -29,7 +29,7 @@ OPTIONS = {
     "measure": f"file! -o,--output --picture --json --clip_number --up {READ}",
     "repetitions": f"file! -o,--output --picture --clip_number {READ}",
     "cut": f"files! --by! -o,--output! --labels --margin=0.0 --recording --everyone {READ}",
-    "view": f"files! -o,--output --video --intervals --recording --clip_number --up {READ}",
+    "view": f"files! -o,--output --video --intervals --notebook --recording --clip_number --up {READ}",
     "compare": f"first! second! -o,--output --picture --gif --json --person {READ}",
     "quality": f"files! --model --json -o,--output --movement --ratings --dataset --data_root {READ}",
     "dataset build": "name! --raw --out! --exclude --num_proc --strict --expect=paper --engine=datasets "

@@ -27,6 +27,8 @@ def world(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         motionhub.write(clip(seed), path)
     (root / "clips" / "wave" / "notes.txt").write_text("no motion")
+    (root / "clips" / "a.npz.report.json").write_text("{}")  # as motionhub refine --report writes it
+    (root / "clips" / "a.npz.worst_joint.png").write_bytes(b"")
     torch.manual_seed(0)
     CvMimModel(CvMimConfig(width=16, pose_size=4, view_size=4)).save_pretrained(root / "model")
     SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(root / "model")
@@ -40,6 +42,7 @@ def test_a_pose_is_found_again_nearer_to_the_camera(world, capsys):
     assert run_cli("index", world / "clips", "-o", world / "frames", *options) == 0
     said = capsys.readouterr()
     assert "18 frames of 3 files, 4 numbers each" in said.out and "left out" in said.err and "notes.txt" in said.err
+    assert "files of text, images, videos, reports or labels: 2." in said.err and "report.json" not in said.err
     picture = world / "found.png"
     words = ["--frame", "2", "--top_k", "3", "--json", world / "found.json"]
     words += ["--picture", picture] if has_pillow() else []

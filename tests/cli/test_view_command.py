@@ -1,5 +1,8 @@
 """`motionhub view`: which clips, video and intervals become a recording, and where it is written."""
 
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from helpers import run_cli
@@ -37,6 +40,22 @@ def test_the_recording_has_the_name_of_the_file_and_is_not_overwritten(written, 
     assert run_cli("view", "solid.npz") == 2
     assert "solid.rrd exists and is not overwritten" in capsys.readouterr().err
     assert run_cli("view", "solid.npz", "-o", "a.mp4") == 2
+
+
+def test_a_notebook_beside_the_recording_shows_it_and_is_not_overwritten(written, tmp_path, capsys):
+    assert run_cli("view", "solid.npz", "-o", "a squat's.rrd", "--notebook") == 0
+    assert "written: a squat's.ipynb" in capsys.readouterr().out
+    made = json.loads((tmp_path / "a squat's.ipynb").read_text())
+    [cell] = made["cells"]
+    shown = []
+    recording = SimpleNamespace(log_file_from_path=shown.append)
+    viewer = SimpleNamespace(display=lambda: shown.append("displayed"))
+    rerun = SimpleNamespace(RecordingStream=lambda name: recording)
+    code = "".join(line for line in cell["source"] if "import" not in line)
+    exec(compile(code, "cell", "exec"), {"rerun": rerun, "Viewer": lambda recording, **size: viewer})
+    assert shown == ["a squat's.rrd", "displayed"] and (made["nbformat"], cell["cell_type"]) == (4, "code")
+    assert run_cli("view", "solid.npz", "-o", "a squat's.rrd", "--notebook") == 2
+    assert "a squat's.ipynb exists and is not overwritten" in capsys.readouterr().err
 
 
 def test_both_kinds_of_keypoints_labels_and_a_video_go_into_one_recording(written, tmp_path):

@@ -44,7 +44,10 @@ def test_a_file_becomes_events_in_text_and_files(recording, tmp_path, capsys):
     assert run_cli("watch", recording, *MODEL, "--alarm", rule, "--out", out, "--csv", table) == 0
     shown = capsys.readouterr().out
     assert (
-        "actions are known" in shown and "1 x sit down" in shown and "ALARM  sit down" in shown and "1 alarms" in shown
+        "actions are known" in shown
+        and "1 x sit down" in shown
+        and "ALARM  sit down" in shown
+        and "1 person, 1 alarm\n" in shown
     )
     events = lines_of(out.read_text())
     (alarm,) = [event for event in events if event["event"] == "alarm"]
@@ -77,6 +80,7 @@ def test_json_lines_on_stdin_give_json_lines_on_stdout(recording, monkeypatch, c
         (("--alarm", "sit down>0.5 for 60s"), "seconds: the alarm 'sit down>0.5 for 60s' needs 60 s"),
         (("--alarm", "sit down>0.5", "--cooldown", "a while"), "--cooldown: expected a duration"),
         (("--labels", "fly"), "none of the model's"),
+        (("--labels", "sit down, Sit Down"), "--labels must differ, got 'sit down' and 'Sit Down'; leave one out"),
         (("--webhook", "ftp://x/y"), "webhook: expected"),
         (("--privacy", "--pictures", "x"), "--privacy stores no picture"),
     ],
@@ -172,7 +176,7 @@ def test_an_interrupt_ends_with_the_totals(recording, monkeypatch, capsys, loade
 
     monkeypatch.setattr(watching, "frames_of_sequence", interrupted)
     assert run_cli("watch", recording, *MODEL) == 0
-    assert "in all, 3.3 s: 100 frames, 1 people" in capsys.readouterr().out
+    assert "in all, 3.3 s: 100 frames, 1 person" in capsys.readouterr().out
 
 
 def test_every_fault_of_the_totals_has_its_words(stream):

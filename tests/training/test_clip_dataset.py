@@ -11,7 +11,8 @@ from datasets import Dataset, Value
 from toy_training import CLASS_NAMES, ToyConfig, toy_dataset, toy_processor
 
 from motionhub.training import dataset as dataset_module
-from motionhub.training.dataset import ClipDataset, check_labels, item_seed
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.dataset import ClipDataset, as_clips, check_labels, item_seed
 from motionhub.training.order import EpochOrder
 
 
@@ -115,3 +116,15 @@ def test_workers_without_shared_memory_are_refused_in_one_line_instead_of_waitin
     dataset_module.check_workers(2)
     monkeypatch.setattr(dataset_module, "SHARED_MEMORY", tmp_path / "none")  # another system
     dataset_module.check_workers(2)
+
+
+def test_clips_without_a_label_are_left_out_of_training_and_counted() -> None:
+    dataset = toy_dataset(6)
+    labels = [None if row in (1, 4) else label for row, label in enumerate(dataset["label"])]
+    dataset = dataset.cast_column("label", Value("int64")).remove_columns("label").add_column("label", labels)
+    with pytest.warns(UserWarning, match=r"train_dataset: 2 of 6 clips have no label and are left out"):
+        clips = as_clips(dataset, toy_processor(), TrainingRecipe(), CONFIG, training=True)
+    assert clips.labels.tolist() == [label for label in labels if label is not None]
+    nobody = dataset.remove_columns("label").add_column("label", [None] * 6)
+    with pytest.raises(ValueError, match="6 of 6 clips have another"):
+        as_clips(nobody, toy_processor(), TrainingRecipe(), CONFIG, training=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from typer import Argument, Option, Typer
 
 from motionhub.cli.options import CacheDir, Command, Group
+from motionhub.cli.report import counted
 
 
 bundle = Typer(name="bundle", cls=Group, help="Checkpoints and datasets as one file, for machines without a network.")
@@ -56,4 +57,5 @@ def install(file: File, *, sha256: Sha256 = None, cache_dir: CacheDir = None) ->
 def _print(bundle: Any) -> None:
     for each in bundle.repositories:
         size = sum(file.size for file in each.files) / 1e6
-        print(f"{each.kind} {each.id} ({each.revision[:8]}): {len(each.files)} files, {size:.1f} MB, {each.licence}")
+        held = f"{counted(len(each.files), 'files')}, {size:.1f} MB, {each.licence}"
+        print(f"{each.kind} {each.id} ({each.revision[:8]}): {held}")

@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from motionhub.cli.options import with_metadata
 from motionhub.cli.recordings import note_other_media
-from motionhub.cli.report import note
+from motionhub.cli.report import counted, note
 
 
 _COLUMNS = ("file", "source", "label", "track_id", "start_s", "end_s", "frames")
@@ -76,7 +76,7 @@ def cut(
     writer.writeheader()
     writer.writerows(written)
     write_text(output / "clips.csv", table.getvalue())
-    print(f"written: {output / 'clips.csv'}, {len(written)} clips")
+    print(f"written: {output / 'clips.csv'}, {counted(len(written), 'clips')}")
 
 
 class _Source:

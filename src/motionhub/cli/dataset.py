@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from typer import Argument, Option, Typer
 
 from motionhub.cli.options import Command, Engine, Group, NumProc, Progress
-from motionhub.cli.report import note
+from motionhub.cli.report import counted, note
 
 
 dataset = Typer(name="dataset", cls=Group, help="Make Hugging Face datasets.")
@@ -63,7 +63,9 @@ def build(
             raise ValueError(f"--videos makes a dataset like Posetics: expected the name posetics, got {name!r}.")
         return _build_of_videos(videos, out, poses or f"{out.rstrip('/')}.poses", experts, merging, how)
     made = save_dataset_report(name, raw, out, strict=strict, exclude=exclude, expect=expect, **how)  # type: ignore[arg-type]
-    print(f"{made.folder}: {made.num_clips} clips of {made.num_files - len(made.broken)} files")
+    print(
+        f"{made.folder}: {counted(made.num_clips, 'clips')} of {counted(made.num_files - len(made.broken), 'files')}"
+    )
     print(f"datasets.load_dataset({str(made.folder)!r}, PROTOCOL); its README.md lists the protocols")
     return 1 if made.broken else 0
 
@@ -163,7 +165,7 @@ def generate(
     from motionhub.data.synthetic.dataset import save_generated
 
     folder = save_generated(out, num_clips, seed=seed, layout=layout, fps=fps, num_dims=num_dims)
-    print(f"{folder}: {num_clips} clips; datasets.load_dataset({str(folder)!r})")
+    print(f"{folder}: {counted(num_clips, 'clips')}; datasets.load_dataset({str(folder)!r})")
 
 
 def _draw_layout(name: str, path: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from typer import Argument, Option
 
 from motionhub.cli.options import READABLE, with_metadata
-from motionhub.cli.report import in_units, optional_images
+from motionhub.cli.report import counted, in_units, optional_images
 from motionhub.version import __version__
 
 
@@ -50,8 +50,6 @@ EXTRAS = {
     "view": "recordings for the viewer rerun (motionhub view)",
 }
 MAX_IMAGES = 20  # of a file of many clips
-# In a folder, files that are nobody's keypoints.
-_OTHERS = (".md", ".pdf", ".docx", ".xlsx", ".html", ".log", ".py", ".toml")
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 
@@ -228,7 +226,7 @@ def is_folder_of_files(path: str) -> bool:
 def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
     """A line per file, worst first, then the number of files with each kind of finding."""
     from motionhub.data.datasets.reading import read
-    from motionhub.retrieval.build import pose_files
+    from motionhub.retrieval.build import is_other, pose_files
     from motionhub.skeletons.checks import describe, inspect
 
     if output is not None:
@@ -236,7 +234,7 @@ def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None,
     rows: list[dict[str, Any]] = []
     others = 0
     for path in pose_files(folder):
-        if _is_other(path):
+        if is_other(path):
             others += 1
             continue
         row: dict[str, Any] = {"file": str(path.relative_to(folder)), "clips": 0, "seconds": 0.0, "findings": []}
@@ -253,16 +251,6 @@ def _examine_folder(folder: Path, metadata: dict[str, Any], output: Path | None,
     return int(any(found["severity"] == "problem" for row in rows for found in row["findings"]))
 
 
-def _is_other(path: Path) -> bool:
-    """Whether a file is no skeleton file by its name, or has labels: it is not examined."""
-    from motionhub.data.formats.interval_files import holds_intervals
-    from motionhub.data.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-    if path.is_dir():
-        return False
-    return path.suffix.lower() in {*_OTHERS, *IMAGE_SUFFIXES, *VIDEO_SUFFIXES} or holds_intervals(path)
-
-
 def _folder_lines(rows: list[dict[str, Any]], folder: Path, others: int) -> list[str]:
     order = ("problem", "note", "ok")
     marked = [(_severity(row), row) for row in rows]
@@ -270,13 +258,13 @@ def _folder_lines(rows: list[dict[str, Any]], folder: Path, others: int) -> list
     for severity, row in sorted(marked, key=lambda pair: (order.index(pair[0]), pair[1]["file"])):
         kinds = ", ".join(dict.fromkeys(found["kind"] for found in row["findings"])) or "nothing found"
         detail = next((f" ({found['seen']})" for found in row["findings"] if "seen" in found), "")
-        lines.append(
-            f"{_MARKS[severity]} {row['file']}: {row['clips']} clips, {row['seconds']:.1f} s: {kinds}{detail}"
-        )
+        length = f"{counted(row['clips'], 'clips')}, {row['seconds']:.1f} s"
+        lines.append(f"{_MARKS[severity]} {row['file']}: {length}: {kinds}{detail}")
     counts = Counter(kind for row in rows for kind in {found["kind"] for found in row["findings"]})
-    lines += ["", *(f"{kind}: {count} of {len(rows)} files" for kind, count in counts.most_common())]
+    lines += ["", *(f"{kind}: {count} of {counted(len(rows), 'files')}" for kind, count in counts.most_common())]
     skipped = f" {others} other files (text, images, videos, labels) were not examined." if others else ""
-    lines.append(f"{len(rows)} files, {sum(severity == 'problem' for severity, _ in marked)} with a problem.{skipped}")
+    problems = sum(severity == "problem" for severity, _ in marked)
+    lines.append(f"{counted(len(rows), 'files')}, {problems} with a problem.{skipped}")
     if counts:
         lines.append(f"Details and fixes: motionhub doctor {folder / 'FILE'}")
     return lines

@@ -91,12 +91,13 @@ def _score_clips(
     """Prints the report; returns the function that draws it into a folder."""
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
+    from motionhub.training.dataset import with_labels
     from motionhub.training.evaluators import evaluate_streams
     from motionhub.training.start import load_splits
 
     names = [data.model] if second is None else [data.model, second]
     streams = [load(name, AutoModelForActionClassification) for name in names]
-    clips = load_splits(data)[data.eval_split]
+    clips = with_labels(load_splits(data)[data.eval_split], data.eval_split)
     report = evaluate_streams(streams, clips, weights=weights[: len(streams)], fusion=fusion, **options)
     print(format_report(report))
     if second is not None:

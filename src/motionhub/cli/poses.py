@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.options import Engine, NumProc, Progress, Step, steps_of
-from motionhub.cli.report import check_new, note
+from motionhub.cli.report import check_new, counted, note
 
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ def _print(report: dict[str, Any]) -> None:
     else:
         size = "x".join(map(str, report["image_size"]))
         uneven = ", variable frame rate" if report["variable_rate"] else ""
-        print(f"{name}: {report['frames']} frames at {report['fps']:g} fps, {size}{uneven}, by {report['estimator']}")
+        frames = counted(report["frames"], "frames")
+        print(f"{name}: {frames} at {report['fps']:g} fps, {size}{uneven}, by {report['estimator']}")
         broken = f", {report['broken']} broken frames" if report["broken"] else ""
-        detected = f"people {report['people']}, detected in {report['with_people']} frames"
+        detected = f"people {report['people']}, detected in {counted(report['with_people'], 'frames')}"
         print(f"  {detected}, {report['coverage']:.1%} of their joints visible{broken}")
         print(f"  {report['seconds']:.1f} s, {report['frames_per_second']:.1f} frames a second")

@@ -15,7 +15,7 @@ from typer import Argument, Option
 from motionhub.cli.models import check_kind, load_pipeline
 from motionhub.cli.options import Json, model_option, with_metadata
 from motionhub.cli.recordings import check_suffix
-from motionhub.cli.report import save_json, who
+from motionhub.cli.report import counted, save_json, who
 
 
 ReportOption = partial(Option, rich_help_panel="A report of held-out scores")
@@ -206,7 +206,8 @@ def _sections(table: _Scores, name: str, folder: Path, motions: dict[str, Any]) 
         if each in report:
             found = report[each]
             rows.append([each, f"{found['value']:.2f}", f"{found['lower']:.2f} to {found['upper']:.2f}"])
-    text = [f"{len(table.clips)} clips of {people} people; each was scored by a model that did not see that person."]
+    held = f"{counted(len(table.clips), 'clips')} of {counted(people, 'people')}"
+    text = [f"{held}; each was scored by a model that did not see that person."]
     yield Section(name, text, rows)
     if "auc" in report:
         from sklearn.metrics import roc_curve

@@ -113,6 +113,13 @@ def note(text: str) -> None:
     print(f"motionhub: note: {printable(text)}", file=sys.stderr)
 
 
+def counted(number: int, what: str) -> str:
+    """The number before what is counted, whose first word is a plural: 1 person, 2 people, 1 alarm in the night."""
+    many, space, rest = what.partition(" ")
+    one = {"people": "person"}.get(many, many.removesuffix("s"))
+    return f"{number} {one if number == 1 else many}{space}{rest}"
+
+
 @contextmanager
 def optional_images() -> Iterator[None]:
     """Prints a note, and continues, when the extra for drawing is not installed."""
@@ -170,8 +177,29 @@ def _text(error: Exception) -> str:
     return str(error)
 
 
+_NO_LABELS = r"dataset\.filter\(lambda row: row\['label'\] in range\(\d+\)\)"
+_SOME_LABELS = r'--labels must name at least one label, such as "sit down, wave"'
+_SHELL_WORDS = (  # a call of Python, and what does the same in a shell
+    (r'call motionhub\.read\("[^"]*", layout=\.\.\.\) with the true one', "give --layout with the true one"),
+    (r'read them by motionhub\.read_intervals\("[^"]*"\)', "commands take them by --intervals"),
+    (r'call motionhub\.read_intervals\("[^"]*", recording=(.+?)\) for one', r"give --recording \1 for one"),
+    (r"motionhub\.convert_layout\(sequence, ['\"]([\w-]+)['\"]\)", r"motionhub convert FILE NEW --layout \1"),
+    (r"call motionhub convert", "motionhub convert"),
+    (r"call sequence\.replace\(image_size=\(width, height\)\)", "give --image_size WIDTH HEIGHT"),
+    (r'call sequence\.replace\(up="([-xyz]+)"\) first', r"give --up \1"),
+    (r'sequence\.replace\(up="([-xyz]+)"\) states it', r"--up \1 states it"),
+    (rf"Leave them out with {_NO_LABELS}, or train", "Train"),
+    (r'candidate_labels must be a list of at least one label, such as \["sit down", "wave"\]', _SOME_LABELS),
+    (r"\bcandidate_labels\b", "--labels"),
+    (r"\(motionhub\.prepare_model\)", "(motionhub train)"),
+    (r"cut the movement out: motionhub\.cut\.", "cut the movement out: motionhub cut."),
+)
+
+
 def _in_shell_words(text: str) -> str:
-    """The option of the command line in place of the call of `motionhub.read` that would state the same."""
+    """Options of the command line in place of the calls of Python that would do the same."""
+    for pattern, words in _SHELL_WORDS:
+        text = re.sub(pattern, words, text)
     call = re.compile(r'call motionhub\.read\("[^"]*", (\w+)=("?)([^")]+)\2\)(?: with the true (?:value|one))?')
     if not (found := call.search(text)):
         return text
@@ -179,6 +207,13 @@ def _in_shell_words(text: str) -> str:
     option = flag[1] if flag else found[1]
     plain = text[: flag.start()] if flag else text
     return call.sub(f"give --{option} {found[3].replace('...', 'NAME')}, or the true value", plain)
+
+
+def _note_in_shell_words(text: str) -> str:
+    """As `_in_shell_words`, and with options in place of the keywords of a reader."""
+    own = {"layout": "in_layout", "fps": "in_fps"} if "convert" in sys.argv[1:2] else {}
+    keyword = re.compile(r"(?<![\w.(])(unit|fps|layout|image_size)=([\"']?)([\w-]*)\2(?=[ ;,.]|$)")
+    return keyword.sub(lambda found: f"--{own.get(found[1], found[1])} {found[3]}".rstrip(), _in_shell_words(text))
 
 
 def _nearest(parser: argparse.ArgumentParser, message: str) -> str:
@@ -239,7 +274,7 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
     """
     if {"motionhub", "typer"} & {*Path(filename).parts}:
         text = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")
-        text = _in_shell_words(text)
+        text = _note_in_shell_words(text)
         text = f"motionhub: note: {printable(text)}\n"
         if text in _SHOWN_NOTES:  # of a file that is read for its labels and for its poses
             return

@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from motionhub.cli.models import load_pipeline
 from motionhub.cli.options import Json, TopK, model_option, with_metadata
-from motionhub.cli.report import save_json
+from motionhub.cli.report import counted, save_json
 
 
 _NAMED = 60  # points of a map
@@ -49,7 +49,8 @@ def index(
     )
     made.save(output)
     files = len({entry.file for entry in made.entries})
-    print(f"{output}: {len(made)} {level}s of {files} files, {made.vectors.shape[1]} numbers each")
+    held = f"{counted(len(made), f'{level}s')} of {counted(files, 'files')}"
+    print(f"{output}: {held}, {made.vectors.shape[1]} numbers each")
 
 
 @with_metadata

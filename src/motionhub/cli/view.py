@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from motionhub.cli.options import with_metadata
 from motionhub.cli.recordings import Number, Up, check_suffix, note_other_media, read_clip
-from motionhub.cli.report import note
+from motionhub.cli.report import note, save_json
 
 
 _FILE = "A skeleton file or a video; or two files of one motion, its 2-D and its 3-D keypoints"
@@ -21,6 +21,7 @@ def view(
     output: Annotated[Path | None, Option("-o", "--output", help="By default FILE.rrd, in this folder")] = None,
     video: Annotated[Path | None, Option(help="Shown under the 2-D keypoints; becomes part of the recording")] = None,
     intervals: Annotated[Path | None, Option(help="Labels: CSV, ELAN, SRT ... with start, end and label")] = None,
+    notebook: Annotated[bool, Option("--notebook", help="Also a Jupyter notebook beside it that shows it")] = False,
     recording: Annotated[str | None, Option(help="Of INTERVALS with several recordings, this one")] = None,
     clip_number: Number = None,
     up: Up = None,
@@ -36,8 +37,9 @@ def view(
 
     path = Path(f"{Path(files[0]).stem}.rrd") if output is None else output
     check_suffix(path, "--output", ".rrd")
-    if path.exists():
-        raise ValueError(f"{path} exists and is not overwritten; pass another file: -o, --output.")
+    for made in (path, *([path.with_suffix(".ipynb")] if notebook else [])):
+        if made.exists():
+            raise ValueError(f"{made} exists and is not overwritten; pass another file: -o, --output.")
     rows = None if intervals is None else read_intervals(intervals, recording=recording)
     if intervals is not None:
         note_other_media(intervals, [*files, *([str(video)] if video else [])])
@@ -47,7 +49,35 @@ def view(
     with tempfile.TemporaryDirectory() as folder:
         playable = None if video is None else _playable(video, Path(folder))
         print(f"written: {write_rerun(clips, path, video=playable, intervals=rows)}")
+    if notebook:
+        save_json(_notebook(path), path.with_suffix(".ipynb"))
+        print(f"written: {path.with_suffix('.ipynb')}; its viewer: pip install 'rerun-sdk[notebook]'")
     note(f"rerun {path} opens it; its viewer reports its use until you call: rerun analytics disable")
+
+
+_CELL = """import rerun
+from rerun.notebook import Viewer
+
+recording = rerun.RecordingStream("motionhub")
+viewer = Viewer(recording=recording, width=1100, height=700)
+recording.log_file_from_path({name!r})
+viewer.display()
+"""
+
+
+def _notebook(path: Path) -> dict[str, Any]:
+    """A notebook (nbformat 4.5) in the folder of a recording, whose cell shows it."""
+    source = _CELL.format(name=path.name).splitlines(keepends=True)
+    cell = {
+        "cell_type": "code",
+        "id": "view",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": source,
+    }
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": [cell]}
 
 
 def _playable(video: Path, folder: Path) -> Path:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.options import model_option, with_metadata
-from motionhub.cli.report import note
+from motionhub.cli.report import counted, note
 
 
 _SOURCE = "Number of a camera, rtsp://..., a video, a file of keypoints, or - for JSON lines on stdin"
@@ -156,7 +156,7 @@ def _line(event: Any) -> str:
 
 
 _FAULTS = {
-    "dropped": "frames dropped, as they came too late",
+    "dropped": "frames dropped that came too late",
     "thinned_out": "frames thinned out, as more came than --fps",
     "out_of_order": "frames out of order",
     "clock_set_back": "times the clock was set back",
@@ -170,14 +170,14 @@ _FAULTS = {
 
 
 def _summary(totals: dict[str, Any], opened: Any) -> list[str]:
-    counts = ", ".join(f"{totals[name]} {name}" for name in ("frames", "people", "alarms"))
+    counts = ", ".join(counted(totals[name], name) for name in ("frames", "people", "alarms"))
     lines = [f"in all, {totals['seconds']:.1f} s: {counts}"]
     for hour, labels in totals["hours"].items():
         clock = "" if opened.seconds else f"{hour.replace('T', ' ')} h "  # of a recording it says when it was watched
         for label, entry in sorted(labels.items()):
             lines.append(f"  {clock}{entry['count']:4d} x {label}, {entry['seconds']:.1f} s")
-    lines += [f"  {totals[name]} {text}" for name, text in _FAULTS.items() if totals[name]]
+    lines += [f"  {counted(totals[name], text)}" for name, text in _FAULTS.items() if totals[name]]
     if opened.video is not None and opened.video.reconnects:
-        lines.append(f"  {opened.video.reconnects} times the stream was opened again")
+        lines.append(f"  {counted(opened.video.reconnects, 'times')} the stream was opened again")
     sent = ("failed", "given up", "sent")
     return [*lines, *(f"  {count} {name}" for name, count in totals.items() if name.endswith(sent) and count)]

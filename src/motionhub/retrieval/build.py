@@ -17,6 +17,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # (sequence) -> (people, frames, channels) of frames, or (people, channels) of clips; NaN without valid keypoints.
 Embed = Callable[[SkeletonSequence], np.ndarray]
+_OTHERS = (".md", ".pdf", ".docx", ".xlsx", ".html", ".log", ".py", ".toml", ".rrd")
 
 
 def build_index(
@@ -156,7 +157,11 @@ def query_vector(
 
 
 def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, SkeletonSequence]]:
+    others = 0
     for file in pose_files(root):
+        if is_other(file):
+            others += 1
+            continue
         try:
             clips = read(file, **options)
         except ValueError as error:
@@ -165,6 +170,19 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
         for number, sequence in enumerate(clips):
             if sequence.joint_mask.any():
                 yield file, number, sequence
+    if others:
+        warnings.warn(f"left out: files of text, images, videos, reports or labels: {others}.", stacklevel=3)
+
+
+def is_other(path: Path) -> bool:
+    """Whether a file is no skeleton file by its name, or has labels: text, an image, a video, a report of ours."""
+    from motionhub.data.formats.interval_files import holds_intervals
+    from motionhub.data.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    if path.is_dir():
+        return False
+    named = path.name.endswith(".report.json") or path.suffix.lower() in {*_OTHERS, *IMAGE_SUFFIXES, *VIDEO_SUFFIXES}
+    return named or holds_intervals(path)
 
 
 def pose_files(root: Path) -> Iterator[Path]:

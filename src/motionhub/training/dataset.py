@@ -7,6 +7,7 @@ processes and workers nor on where an interrupted epoch resumes.
 import copy
 import hashlib
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,7 @@ def as_clips(
         raise ValueError("A datasets.Dataset needs a processor, got None; pass a SkeletonProcessor.")
     name = "train_dataset" if training else "eval_dataset"
     if config is not None:
+        dataset = with_labels(dataset, name)
         check_labels(dataset, config, name)
     elif not len(dataset):
         raise ValueError(f"{name} holds no clips.")
@@ -166,6 +168,21 @@ def labels_of(dataset: Dataset) -> np.ndarray:
     if "label" not in dataset.column_names:
         return np.full(len(dataset), -1)
     return np.asarray([-1 if label is None else label for label in dataset["label"]])
+
+
+def with_labels(dataset: Any, name: str = "dataset") -> Any:
+    """Without the clips that have no label (None or -1), such as recordings of several actions; a warning counts them.
+
+    A dataset in which no clip has a label, and one that is streamed, stays as it is.
+    """
+    if not isinstance(dataset, Dataset) or "label" not in dataset.column_names:
+        return dataset
+    known = np.flatnonzero(labels_of(dataset) != -1)
+    if len(known) in (0, len(dataset)):
+        return dataset
+    left_out = len(dataset) - len(known)
+    warnings.warn(f"{name}: {left_out} of {len(dataset)} clips have no label and are left out.", stacklevel=3)
+    return dataset.select(known)
 
 
 def item_seed(*numbers: int) -> int:
@@ -292,9 +309,9 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
     shown = ", ".join(f"{ids[row]}: {values[row]}" for row in wrong[:5]) + (", ..." if len(wrong) > 5 else "")
     raise ValueError(
         f"{name}: labels must be 0..{num_labels - 1} (the model has {num_labels} classes), but {len(wrong)} of "
-        f"{len(values)} clips have another ({shown}). Leave out clips without a label with "
-        "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), or train a model with the "
-        "classes of this dataset (motionhub.prepare_model)."
+        f"{len(values)} clips have another ({shown}). Leave them out with "
+        f"dataset.filter(lambda row: row['label'] in range({num_labels})), or train a model with the classes of this "
+        "dataset (motionhub.prepare_model)."
     )
 
 

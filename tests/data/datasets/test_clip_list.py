@@ -57,7 +57,7 @@ def test_a_list_that_lies_with_the_files_is_applied_and_said_to_be(clips, tmp_pa
     words = ["dataset", "build", "NTU-60", "--raw", str(raw), "--out", str(tmp_path / "out"), "--expect", "subset"]
     assert main(words) == 0
     shown = capsys.readouterr()
-    assert "1 clips of 1 files" in shown.out
+    assert "1 clip of 1 file" in shown.out
     assert f"clips listed in {lists[1]}, {lists[0]} are left out" in shown.err and "--exclude LIST" in shown.err
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"The clips named in the lists `{lists[1]}`, `{lists[0]}`." in card
