@@ -1,6 +1,5 @@
 """Measurements on the bodies of a sequence: size, noise, handedness, and the fit of a layout's bones."""
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -43,9 +42,6 @@ _NO_LIMBS = ("*_shoulder-*_hip", "*_eye-nose", "*_ear-nose")
 TRUNK_OF_HEIGHT = 0.288  # Drillis and Contini
 _SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
 _MAX_FRAMES = 200  # frames used for lengths
-_SHARED = 0.3  # of the coordinates: components of motion
-_OF_ONE_JOINT = 0.9
-_MOST_ROWS = 500
 
 
 def body_size(sequence: SkeletonSequence) -> float:
@@ -67,49 +63,20 @@ def noise_level(sequence: SkeletonSequence) -> np.ndarray:
 def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
     """`(joints, dims)`: as `noise_level`, of each coordinate, and less where the roughness is that of motion.
 
-    Motion is shared by the joints, and the noise of each is its own: their mean and the components that several
-    coordinates share are left out, and the level is reduced by what they explain beyond white noise. White noise has
-    the same level by the fourth and the eighth difference, motion at a low frame rate a lower one by the eighth: the
-    level is that of the eighth times the square of their ratio.
+    A jump moves all joints alike: their mean is left out. White noise has the same level by the fourth and the eighth
+    difference, motion at a low frame rate a lower one by the eighth: the level is that of the eighth times the square
+    of their ratio.
     """
-    columns, levels = sequence.num_joints * sequence.num_dims, []
+    levels = []
     for order in (4, 8):
         rough = _differences(sequence, order)
         seen = ~np.isnan(rough)
         mean = np.where(seen, rough, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
-        levels.append(_noise((rough - mean * (sequence.num_joints > 1)).reshape(-1, columns).T, order))
-    rough = rough.reshape(-1, columns)  # with the mean: without it, the noise of one joint is in all
-    rest, count = _without_shared(np.nan_to_num(rough), sequence.num_dims)
-    own = _noise(np.where(np.isnan(rough), np.nan, rest).T, 8)
-    own /= _left_of_white_noise(min(len(rough), _MOST_ROWS), columns, count)
+        rough = (rough - mean * (sequence.num_joints > 1)).transpose(2, 3, 0, 1)
+        levels.append(_noise(rough.reshape(sequence.num_joints * sequence.num_dims, -1), order))
     with np.errstate(invalid="ignore", divide="ignore"):
-        level = levels[1] * np.minimum(own / levels[1], 1) ** 2 * np.minimum(levels[1] / levels[0], 1) ** 2
+        level = levels[1] * np.minimum(levels[1] / levels[0], 1) ** 2
     return level.reshape(sequence.num_joints, sequence.num_dims)
-
-
-def _without_shared(rows: np.ndarray, dims: int) -> tuple[np.ndarray, int]:
-    """`(rows, joints x dims)` without what the strongest of their components explain, and their number.
-
-    A component that nearly lies in one joint may be its noise: it stays.
-    """
-    most = min(int(rows.shape[1] * _SHARED), len(rows) - 1)
-    if most < 1:
-        return rows, 0
-    strongest = np.linalg.eigh(rows.T @ rows)[1][:, -most:]
-    of_joints = (strongest**2).reshape(-1, dims, most).sum(axis=1)
-    shared = strongest[:, of_joints.max(axis=0) < _OF_ONE_JOINT]
-    return rows - (rows @ shared) @ shared.T, shared.shape[1]
-
-
-@functools.lru_cache(maxsize=256)
-def _left_of_white_noise(rows: int, columns: int, count: int) -> float:
-    """The level of white noise without its `count` strongest components: less in a short clip."""
-    if not count:
-        return 1.0
-    noise = np.diff(np.random.default_rng(0).normal(size=(rows + 8, columns)), n=8, axis=0)
-    strongest = np.linalg.eigh(noise.T @ noise)[1][:, -count:]
-    rest = noise - (noise @ strongest) @ strongest.T
-    return float(np.median(np.abs(rest)) / np.median(np.abs(noise)))
 
 
 def _differences(sequence: SkeletonSequence, order: int) -> np.ndarray:
