@@ -20,7 +20,8 @@ def formats_and_layouts() -> str:
 
     writers = {each.name: f"{each.title} ({each.suffix or 'a folder'})" for each in WRITERS.values()}
     readers = {each.name: each.title for each in FORMATS.values()}
-    datasets = textwrap.fill(", ".join(sorted(DATASETS)), 100, initial_indent="  ", subsequent_indent="  ")
+    listed = ", ".join(sorted(DATASETS))
+    datasets = textwrap.fill(listed, 100, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     return (
         f"formats written (--to):\n{_table(writers)}\n\nformats read, recognised by content:\n{_table(readers)}\n\n"
         f"and the files of these datasets:\n{datasets}\n\njoint layouts (--layout, --in_layout): motionhub info "

@@ -36,7 +36,7 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self.gate, self.limits, self.grace = gate, limits, grace
         self._asked: float | None = None
-        # Of each connection its last request, and since when.
+        # Of each connection its last request, and from what time on.
         self._since: dict[Any, tuple[Any, float]] = {}
 
     def handle_exit(self, sig: int, frame: Any) -> None:

@@ -302,6 +302,10 @@ _BODY = {
 _LABELS = b"51,4,5,2\n3,1,2,1\n"
 
 
+# What files of datasets must be told when they are read on their own.
+_SAID_OF = {"kit-ml": {"layout": "kit-21", "unit": "millimetre", "fps": 12.5}, "cmu-mocap": {"fps": 120}}
+
+
 def _one(target: str, content: bytes, **options: Any) -> Sample:
     return Sample(target, {target: content}, options)
 
@@ -347,7 +351,7 @@ def samples() -> dict[str, list[Sample]]:
         "tsu-3d": [
             Sample("P02T03C05.json", {"P02T03C05.json": _lcrnet(), "smarthome_CS_51.json": _timed("P02T03C05")})
         ],
-        **{name: [Sample(target, files)] for name, (target, files) in DESCRIBED.items()},
+        **{name: [Sample(*each, _SAID_OF.get(name, {}))] for name, each in DESCRIBED.items()},
         "charades": [
             Sample(
                 "poses/001YG.npz",

@@ -19,6 +19,7 @@ from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.formats.files import FileNote
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact
+from motionhub.data.formats.formats import FORMATS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -40,7 +41,7 @@ def laid(sample: Sample, folder, change=lambda name, content: content):
 
 def clips_of(name: str, target, **told: Any) -> list[SkeletonSequence]:
     """As `motionhub.read`; datasets of a user's own files have their options beside them."""
-    own = name in DATASETS and DATASETS[name].format is None
+    own = name in DATASETS and DATASETS[name].format is None and name not in FORMATS
     return DATASETS[name].read(target) if own else read(target, **told)
 
 

@@ -142,7 +142,7 @@ def test_what_a_format_cannot_hold_is_refused_with_the_call_that_fixes_it(tmp_pa
 def test_python_is_told_of_arguments_and_the_shell_of_flags_as_well(tmp_path, capsys):
     path = write(in_image("body-25"), tmp_path / "clip.npz")
     for out, reason, flag in (
-        ("a.json", 'convert_layout(sequence, "coco-17") first.', "--layout"),
+        ("a.json", "motionhub convert FILE NEW --layout coco-17 first.", "--layout"),
         ("a.xyz", "", "--to"),
     ):
         assert main(["convert", str(path), str(tmp_path / out)]) == 2
