@@ -68,7 +68,7 @@ viewer.display()
 def _notebook(path: Path) -> dict[str, Any]:
     """A notebook (nbformat 4.5) in the folder of a recording, whose cell shows it."""
     source = _CELL.format(name=path.name).splitlines(keepends=True)
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "view",
         "metadata": {},

@@ -54,11 +54,12 @@ class DrainingServer(uvicorn.Server):
         return ends or waited > self.grace or (self.gate.inside == 0 and waited > _LINGER)
 
     def _close_useless(self) -> None:
-        now, connections = time.monotonic(), self.server_state.connections
+        now = time.monotonic()
+        connections: list[Any] = list(self.server_state.connections)
         before, self._since = self._since, {}
         idle: list[tuple[float, Any]] = []
-        for connection in list(connections):
-            request: Any = connection.cycle
+        for connection in connections:
+            request = connection.cycle
             seen, since = before.get(connection, (request, now))
             since = since if seen is request else now
             self._since[connection] = request, since
