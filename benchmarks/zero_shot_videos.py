@@ -3,7 +3,7 @@
     motionhub poses VIDEOS/*.mp4 VIDEOS/*.avi -o poses
     python benchmarks/zero_shot_videos.py --poses poses --model hub_configs/tmor-small
 
-Prints a table: video, what is to be seen, and of each person seen for most of the video the first three answers.
+Prints a table (zero_shot_videos.md has that of the shipped weights): video, what is to be seen, and of each person seen for most of the video the first three answers.
 """
 
 import argparse
