@@ -3,7 +3,8 @@
     motionhub poses VIDEOS/*.mp4 VIDEOS/*.avi -o poses
     python benchmarks/zero_shot_videos.py --poses poses --model hub_configs/tmor-small
 
-Prints a table (zero_shot_videos.md has that of the shipped weights): video, what is to be seen, and of each person seen for most of the video the first three answers.
+Prints a table: video, what is to be seen, and of each person seen for most of the video the first three answers.
+That of the shipped weights is in zero_shot_videos.md.
 """
 
 import argparse
