@@ -173,30 +173,11 @@ def save_dataset_report(
             return made
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
-        with opened(root, facts, into=state) as (folder, found):
-            lists = exclusion_lists(facts, folder, exclude)
-            paths = clips_among(facts, root, folder, found, lists)
-            facts = facts.at(data_root(facts, root, folder))
-            staged = stage(
-                [path.relative_to(folder).as_posix() for path in paths],
-                [fingerprint(path) for path in paths],
-                partial(read_file, reader, str(folder), strict, licence=facts.licence),
-                facts.class_names,
-                state / "parts",
-                options=_options(facts, folder, strict),
-                num_proc=num_proc,
-                engine=engine,
-                progress=progress,
-            )
-            if staged.changed:
-                what = f"changed since the build was interrupted, and read again: {shortened(staged.changed)}"
-                warnings.warn(what, stacklevel=2)
-            rows = read_facts(staged)
-            if not len(rows):
-                raise _all_broken(facts, root, staged.broken, paths)
+        how = {"num_proc": num_proc, "engine": engine, "progress": progress}
+        facts, staged, rows, lists = _stage_files(reader, facts, root, state, exclude, strict, how)
         complete = state / "complete"
         shutil.rmtree(complete, ignore_errors=True)
-        _write_complete(facts, rows, staged, complete, [path.name for path in lists], draw_layout, shard_bytes, expect)
+        _write_complete(facts, rows, staged, complete, lists, draw_layout, shard_bytes, expect)
         out_dir.parent.mkdir(parents=True, exist_ok=True)
         counts = {"clips": len(rows), "files": staged.num_sources, "broken": staged.broken}
         write_text(state / _FINISHED, json.dumps({"asked": asked, "card": _card_hash(complete), **counts}))
@@ -204,6 +185,38 @@ def save_dataset_report(
     if staged.broken:
         warnings.warn(_broken_message(staged.broken, staged.num_sources), stacklevel=2)
     return SavedDataset(out_dir, len(rows), staged.num_sources, staged.broken)
+
+
+def _stage_files(
+    reader: str,
+    facts: Source,
+    root: Path,
+    state: Path,
+    exclude: str | Path | None,
+    strict: bool,
+    how: dict[str, Any],
+) -> tuple[Source, Staged, Facts, list[str]]:
+    """Stages the rows of all files below `state`; the dataset of this folder, its parts, facts and lists applied."""
+    with opened(root, facts, into=state) as (folder, found):
+        lists = exclusion_lists(facts, folder, exclude)
+        paths = clips_among(facts, root, folder, found, lists)
+        facts = facts.at(data_root(facts, root, folder))
+        staged = stage(
+            [path.relative_to(folder).as_posix() for path in paths],
+            [fingerprint(path) for path in paths],
+            partial(read_file, reader, str(folder), strict, licence=facts.licence),
+            facts.class_names,
+            state / "parts",
+            options=_options(facts, folder, strict),
+            **how,
+        )
+        if staged.changed:
+            what = f"changed since the build was interrupted, and read again: {shortened(staged.changed)}"
+            warnings.warn(what, stacklevel=3)
+        rows = read_facts(staged)
+        if not len(rows):
+            raise _all_broken(facts, root, staged.broken, paths)
+    return facts, staged, rows, [path.name for path in lists]
 
 
 def _finished(out_dir: Path, asked: dict[str, Any]) -> SavedDataset | None:
