@@ -217,3 +217,10 @@ def test_a_trial_of_cmu_is_described_by_its_line_of_the_index(tmp_path):
     ankle = clip.keypoints[0, 0, clip.layout.index("left_ankle")]
     assert np.allclose(ankle, np.array([5, 17 - 10, 1]) * unit, atol=1e-4)
     assert [clip.phrases for clip in described_clips(rows)] == [("playground - climb, hang",)]
+
+
+def test_a_part_without_a_frame_costs_no_other_part(humanml3d):
+    (humanml3d / "texts" / "000002.txt").write_text("sits#sits#2.0#3.0\nblinks#blinks#1.01#1.02\n")
+    with pytest.warns(FileNote, match=r"'blinks' from 1\.01 to 1\.02 s has no frame"):
+        rows = build_dataset("humanml3d", humanml3d)["full"]
+    assert rows["clip_id"][:] == ["000001", "000002_2-3", "M000001"]

@@ -13,7 +13,6 @@ from pathlib import Path
 from motionhub.data.datasets.clip_table import load_table, rows_of, subject_names
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called
 from motionhub.data.datasets.licences import UNSTATED
-from motionhub.data.datasets.parts import cut, frames_between
 from motionhub.data.datasets.pose_files import (
     ANY_POSE_FILE,
     OPTIONS_FILE,
@@ -26,6 +25,7 @@ from motionhub.data.datasets.protocols import by_setup, odd_subjects, random_80_
 from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, note
 from motionhub.data.formats.interval_files import SUFFIXES, holds_intervals, read_intervals
 from motionhub.data.formats.interval_tables import Row
+from motionhub.skeletons.convert import cut, frames_between
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -55,7 +55,22 @@ def read(path: Path) -> list[SkeletonSequence]:
     if not any(row.times for row in rows):
         return read_poses(path)
     whole = read_one_clip(path)
-    return [cut(path, TABLE, whole, *row.times) for row in rows if row.times]
+    return [_part(path, whole, *row.times) for row in rows if row.times]
+
+
+def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> SkeletonSequence:
+    _frames(path, TABLE, whole, start_s, end_s)
+    return cut(whole, start_s, end_s)
+
+
+def _frames(path: Path, place: str, whole: SkeletonSequence, start_s: float, end_s: float) -> tuple[int, int]:
+    """The first frame of an interval, and the one after its last. Raises ValueError where it goes beyond."""
+    start, end = frames_between(start_s, max(start_s, end_s), whole.fps, whole.num_frames)
+    # Tolerates rounded decimals of the table.
+    if start == end or end_s * whole.fps > whole.num_frames + 1e-3:
+        reason = f"{start_s:g} s to {end_s:g} s is no part of {whole.num_frames} frames at {whole.fps:g} per second"
+        raise bad_file(path, place, f"{reason}; correct start_s and end_s.")
+    return start, end
 
 
 def _people(whole: SkeletonSequence, rows: list[Row]) -> list[int | None]:
@@ -93,7 +108,7 @@ def _segment(path: Path, beside: Path, whole: SkeletonSequence, row: Row) -> tup
         text = f"{row['label']!r} ends at {end:g} s and is cut at the end of the recording, {whole.duration:g} s."
         note(beside, "labels", text)
         end = whole.duration
-    return frames_between(path, beside.name, whole, row["start_s"], end)
+    return _frames(path, beside.name, whole, row["start_s"], end)
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -55,7 +55,7 @@ def _parts(found: Path) -> dict[str, list[Part]]:
     parts: dict[str, list[Part]] = {}
     for key, texts in content.items():
         recording, *frames = key.split("#")
-        if len(frames) != 2 or not all(each.isascii() and each.isdigit() for each in frames):
+        if len(frames) != 2 or not all(each.isascii() and each.isdigit() and len(each) < 12 for each in frames):
             raise bad_file(found, key[:60], "expected a key recording#start#end in frames.")
         if not isinstance(texts, dict) or not all(isinstance(each, list) for each in texts.values()):
             raise bad_file(found, key[:60], "expected an object with the lists manual and gpt.")
@@ -63,7 +63,7 @@ def _parts(found: Path) -> dict[str, list[Part]]:
         if not int(frames[0]) < int(frames[1]):
             raise bad_file(found, key[:60], "expected the start before the end.")
         if any(sentences):
-            start, end = (int(each[:12]) / FPS for each in frames)
+            start, end = (int(each) / FPS for each in frames)
             parts.setdefault(recording, []).append(Part(tuple(filter(None, sentences)), start, end))
     return parts
 
