@@ -38,9 +38,8 @@ _FACTS: dict[str, tuple[type, int, int]] = {
     "frame_stride": (int, 1, 2**10),
 }
 _MOST_POSES = 2**21
-LEAST_STEPS = (
-    4  # of a graph that takes any number of frames: differences and borders of shorter clips are special cases
-)
+# Of a graph that takes any number of frames: differences and borders of shorter clips are special cases.
+LEAST_STEPS = 4
 PER_FRAME = ("last_hidden_state", "pose", "view")  # outputs `(batch, people, frames of the features, ...)`
 
 

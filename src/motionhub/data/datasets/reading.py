@@ -29,23 +29,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Datasets with a format of their own, in 2-D and 3-D. Where several fit, the first wins.
 _MODULES = (
-    *(
-        nucla,
-        msr_daily,
-        ntu,
-        penn,
-        utd_mhad,
-        sbu,
-        ui_prmd,
-        precog,
-        kinetics,
-        uav_human,
-        smarthome,
-        posetics,
-        pku_mmd,
-        tsu,
-    ),
-    *(bandai_namco, mixamo),
+    *(nucla, ntu, penn, utd_mhad, sbu, ui_prmd, precog, kinetics, uav_human, smarthome, posetics, pku_mmd, tsu),
+    *(msr_daily, bandai_namco, mixamo),
 )
 OWN_FORMATS = tuple(each for module in _MODULES for each in vars(module).values() if isinstance(each, Dataset))
 _OWN = [dataset.format for dataset in OWN_FORMATS if dataset.format is not None]

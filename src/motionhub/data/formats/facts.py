@@ -30,16 +30,9 @@ _RATE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:/(\d{1,9}))? ?(?:fps|hz)?", re.IG
 _WORD = re.compile(r"[A-Za-z0-9_ -]{1,60}")  # never a path
 # Words for a layout, not for the dataset of the videos, whose joints may be another program's.
 _LAYOUTS = (
-    *(
-        "layout",
-        "skeleton",
-        "skeleton_name",
-        "skeleton_type",
-        "skeleton_format",
-        "keypoint_format",
-        "keypoints_format",
-    ),
-    *("pose_format", "joint_format", "body_format", "keypoint_layout", "joint_layout", "joint_set", "keypoint_set"),
+    *("layout", "skeleton", "skeleton_name", "skeleton_type", "skeleton_format", "keypoint_format"),
+    *("keypoints_format", "pose_format", "joint_format", "body_format", "keypoint_layout", "joint_layout"),
+    *("joint_set", "keypoint_set"),
 )
 # `dataset_name` of MMPose's meta files.
 _LAYOUTS_OF_DATASETS = {
