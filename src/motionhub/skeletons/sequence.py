@@ -193,7 +193,8 @@ def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | 
 def _checked_fps(fps: Any) -> float:
     is_number = isinstance(fps, Real) and not isinstance(fps, bool)
     if not is_number or not 0 < fps <= _LARGEST:
-        raise ValueError(f"fps must be a positive number of frames per second, got {repr(fps)[:60]}.")
+        most = f", at most {_LARGEST:g}" if is_number and fps > _LARGEST else ""
+        raise ValueError(f"fps must be a positive number of frames per second{most}, got {repr(fps)[:60]}.")
     return float(fps)
 
 
