@@ -201,7 +201,7 @@ def _checked_fps(fps: Any) -> float:
 def _checked_image_size(image_size: Any) -> tuple[int, int]:
     if np.shape(image_size) != (2,) or not all(1 <= length <= _LARGEST for length in image_size):
         shown = repr(image_size)[:60]
-        raise ValueError(f"image_size must be (width, height) in pixels, both at least 1, got {shown}.")
+        raise ValueError(f"image_size must be (width, height) in pixels, both from 1 to {_LARGEST:g}, got {shown}.")
     return int(image_size[0]), int(image_size[1])
 
 
