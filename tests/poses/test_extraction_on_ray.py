@@ -18,6 +18,7 @@ from helpers import error_of
 from loopback_store import LoopbackServer
 from test_shards import staged
 
+from motionhub.data.build.engines import check_ray_starts
 from motionhub.poses.extracted_dataset import extract_dataset
 from motionhub.poses.extraction_engines import Resources
 
@@ -35,6 +36,10 @@ EXPERTS = ["toy_estimators:Troubled:seconds=0.02", "toy_estimators:Brightness:sh
 def cluster() -> Iterator[Any]:
     """Ray with two CPUs on this machine, whose workers know the tests' modules and store."""
     ray = pytest.importorskip("ray")
+    try:
+        check_ray_starts()
+    except ValueError as error:
+        pytest.skip(str(error))
     paths = os.pathsep.join(path for path in sys.path if path)
     settings = {"PYTHONPATH": paths, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
     with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from motionhub.data.build.engines import run_parts
+from motionhub.data.build.engines import check_ray_starts, run_parts
 from motionhub.poses.extraction_plan import Plan, PlannedVideo, part_name, shares
 from motionhub.poses.extraction_stages import ExpertStage, Job, RunEnded, finish_part, joined, unpacked
 
@@ -165,6 +165,8 @@ def started_ray() -> Any:
 
     Raises:
         ImportError: it is not installed.
+        ValueError: it cannot start workers here.
+        RuntimeError: no cluster answers.
     """
     try:
         import ray
@@ -172,6 +174,7 @@ def started_ray() -> Any:
     except ImportError:
         raise ImportError("engine='ray' needs Ray; install it with: pip install 'motionhub[ray]'") from None
     if not ray.is_initialized():
+        check_ray_starts()
         try:
             ray.init(log_to_driver=False)
         except (ConnectionError, RuntimeError) as error:

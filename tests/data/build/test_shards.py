@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from motionhub.data.build.engines import check_ray_starts
 from motionhub.data.build.shards import Facts, Staged, merge, read_facts, stage
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -201,3 +202,16 @@ def test_the_bar_counts_sources_and_starts_at_what_was_there(
     assert capsys.readouterr().err == ""  # no terminal
     staged(tmp_path, progress=True)
     assert "40/40" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", [None, "local", "10.0.0.1:6379"])
+def test_ray_that_would_wait_for_workers_for_ever_is_refused_at_once(address, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/home/a person/bin/python")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address is not None:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    if address == "10.0.0.1:6379":
+        check_ray_starts()  # other machines start their own
+        return
+    with pytest.raises(ValueError, match=r"^Ray starts no workers of /home/a person/.* RAY_ADDRESS=HOST"):
+        check_ray_starts()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -91,6 +92,8 @@ def _with_ray(parts: Parts, work: Work, workers: int | None) -> Generator[str]:
         work(str(row["name"]), [str(source) for source in row["sources"]])
         return {"name": row["name"]}
 
+    if not ray.is_initialized():
+        check_ray_starts()
     rows = [{"name": name, "sources": list(sources)} for name, sources in parts.items()]
     ray.data.DataContext.get_current().enable_progress_bars = False
     # One block per part: Ray hands whole blocks to workers.
@@ -100,6 +103,16 @@ def _with_ray(parts: Parts, work: Work, workers: int | None) -> Generator[str]:
             yield str(row["name"])
     except ray.exceptions.RayTaskError as error:
         raise _own_error(error) from None
+
+
+def check_ray_starts() -> None:
+    """Raises ValueError where Ray would start on this machine, and wait for workers for ever.
+
+    It splits their command at blanks, also at those in the path of Python.
+    """
+    if os.environ.get("RAY_ADDRESS", "local") == "local" and any(map(str.isspace, sys.executable)):
+        fix = "use an environment in a folder without one, or a running cluster (RAY_ADDRESS=HOST:6379)"
+        raise ValueError(f"Ray starts no workers of {sys.executable}, whose path has a blank; {fix}.")
 
 
 def _own_error(error: BaseException) -> Exception:
