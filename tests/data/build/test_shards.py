@@ -213,5 +213,5 @@ def test_ray_that_would_wait_for_workers_for_ever_is_refused_at_once(address, mo
     if address == "10.0.0.1:6379":
         check_ray_starts()  # other machines start their own
         return
-    with pytest.raises(ValueError, match=r"^Ray starts no workers of /home/a person/.* RAY_ADDRESS=HOST"):
+    with pytest.raises(ValueError, match=r"^Ray starts no workers of /home/a person/.*RAY_ADDRESS=HOST"):
         check_ray_starts()
