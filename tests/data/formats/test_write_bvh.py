@@ -1,5 +1,7 @@
 """BVH out: what is written reads back as the same positions; rotations alone do where the body is rigid."""
 
+import sys
+
 import numpy as np
 import pytest
 from analytic_motions import pendulum_arm
@@ -98,3 +100,10 @@ def test_what_bvh_cannot_hold_is_refused_with_the_reason(tmp_path):
     holes = whole.keypoints.copy()
     holes[:, 2, 7] = np.nan
     assert whole.layout.joints[7] in reason(whole.replace(keypoints=holes))
+
+
+def test_a_machine_with_numpy_only_is_told_what_a_bvh_file_needs(tmp_path, monkeypatch):
+    path = motionhub.write(generate("wave", num_frames=5), tmp_path / "clip.bvh")
+    monkeypatch.setitem(sys.modules, "scipy.spatial.transform", None)
+    with pytest.raises(ModuleNotFoundError, match=r"clip\.bvh: this format needs scipy.*run: pip install scipy"):
+        motionhub.read(path)

@@ -65,6 +65,7 @@ def read(
     Raises:
         ValueError: the file is absent, empty, broken, of no known format, lacks metadata that no keyword supplies, or
             contradicts a keyword; one line with file, place and reason.
+        ModuleNotFoundError: SciPy, which BVH, ASF/AMC and SMPL need, is not installed.
 
     Examples:
         >>> path = motionhub.write(motionhub.generate("wave", seed=0), "wave.csv")
@@ -72,4 +73,9 @@ def read(
         >>> len(clips), clips[0].num_frames, clips[0].layout.name
         (1, 90, 'kinect-20')
     """
-    return find_format(path).read(Path(path), ReadOptions(layout, fps, unit, image_size))
+    try:
+        return find_format(path).read(Path(path), ReadOptions(layout, fps, unit, image_size))
+    except ModuleNotFoundError as error:  # motionhub was installed with --no-deps
+        package = str(error.name).partition(".")[0]
+        needs = f"{path}: this format needs {package}, which is not installed; run: pip install {package}"
+        raise ModuleNotFoundError(needs, name=error.name) from error
