@@ -1,6 +1,7 @@
 """The benchmark `motionhub-zero-shot`: its lists, its scoring, and that it can be pushed and read."""
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 import yaml
 from datasets import load_dataset
 from helpers import error_of, load_script, write_json
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, parse_eval_result_entries
 
 from motionhub.data.datasets.datasets import get_dataset
+from motionhub.hub.card import read_card_facts, write_eval_results
 from motionhub.hub.push import check_dataset_card, push
 
 
@@ -81,3 +83,13 @@ def test_a_card_that_names_a_list_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "README.md").write_text(card, encoding="utf-8")
     write_json(tmp_path / "x.json", {})
     assert "not pushed without parquet files" in error_of(check_dataset_card, tmp_path)
+
+
+def test_tmor_small_enters_it_with_the_number_of_its_card(tmp_path):
+    folder = ROOT / "hub_configs" / "tmor-small"
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    (path,) = write_eval_results(tmp_path, results, read_card_facts(folder))
+    (entry,) = parse_eval_result_entries(yaml.safe_load(path.read_text(encoding="utf-8")))
+    (value,) = (each["value"] for each in results if each["benchmark"] == "motionhub-zero-shot, sbu")
+    assert (entry.dataset_id, entry.task_id, entry.value) == ("motionhub/motionhub-zero-shot", "sbu", value)
+    assert f"tmor-small | {value} |" in (FOLDER / "README.md").read_text(encoding="utf-8")
