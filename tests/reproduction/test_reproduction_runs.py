@@ -260,6 +260,14 @@ def test_missing_data_say_where_they_are_had_and_what_can_be_run(capsys, tmp_pat
     assert "no cell can be run as in the paper: Human3.6M" in capsys.readouterr().err
 
 
+def test_a_script_of_one_folder_is_not_begun_with_files_named_one_by_one(capsys, tmp_path):
+    (tmp_path / "any.zip").touch()
+    places = [f"{name}={tmp_path / 'any.zip'}" for name in ("bandai-namco", "utd-mhad", "n-ucla", "penn-action")]
+    assert run_cli("reproduce", "ltn-table-5.1", "--variant", "here", "--data_root", *places) == 2
+    line = capsys.readouterr().err
+    assert "one folder: pass --data_root FOLDER, with bandai_namco_2_subset.zip" in line and line.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

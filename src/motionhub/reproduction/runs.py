@@ -80,6 +80,13 @@ def missing_data(table: Table, settings: Settings) -> list[str]:
         known = DATASETS.get(name)
         had = f"; from {known.homepage} ({known.licence})" if known is not None else ""
         lines.append(f"{name}: {looked}, or pass --data_root {name}=PATH{had}")
+    if (
+        not lines
+        and settings.root is None
+        and any("{root}" in step for cell in table.cells for step in cell.recipe.steps)
+    ):
+        files = ", ".join(sorted(table.files.values()))
+        lines.append(f"the script of this table reads one folder: pass --data_root FOLDER, with {files} in it")
     return lines
 
 
