@@ -305,7 +305,9 @@ def test_every_third_frame_is_three_frames_apart(name, number, tmp_path):
     further = Sample(sample.target, {place: spread(name, each) for place, each in files.items()}, sample.options)
     after = read(laid(further, tmp_path / "after"), **sample.options)
     for one, other in zip(before, after, strict=True):
-        assert (other.num_frames - 1) / other.fps == pytest.approx(3 * (one.num_frames - 1) / one.fps, rel=0.02)
+        assert (other.num_frames - 1) / other.fps == pytest.approx(
+            3 * (one.num_frames - 1) / one.fps, rel=0.03
+        )  # milliseconds are rounded
 
 
 def test_the_laws_walk_over_files_with_numbered_frames():
