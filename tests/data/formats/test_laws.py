@@ -19,7 +19,8 @@ from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.formats.files import FileNote
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact
-from motionhub.data.formats.formats import FORMATS
+from motionhub.data.formats.formats import FORMATS, write
+from motionhub.skeletons.convert import with_up
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -332,3 +333,23 @@ def test_options_are_checked_before_the_file(tmp_path):
     for wrong in ({"fps": 0}, {"fps": "30"}, {"unit": "inch"}, {"layout": "coco-99"}):
         with pytest.raises(ValueError):
             ReadOptions(**wrong)
+
+
+def standing(name: str, number: int, folder) -> list[SkeletonSequence]:
+    """The 3-D clips in metres of a sample, as far as their axis is known."""
+    sample = SAMPLES[name][number]
+    clips = clips_of(name, laid(sample, folder), **sample.options)
+    return [clip for clip in clips if clip.num_dims == 3 and clip.unit == "metre" and clip.up is not None]
+
+
+@pytest.mark.parametrize(("name", "number"), ALL)
+def test_a_3d_clip_of_a_known_axis_is_written_y_up_and_read_back_the_same(name, number, tmp_path):
+    for place, clip in enumerate(standing(name, number, tmp_path)):
+        person = clip.person(0)
+        path = write(person, tmp_path / f"back_{place}.trc")
+        (back,) = read(path, layout=person.layout)
+        assert back.up == "y" and back.num_frames == person.num_frames
+        expected = with_up(person, "y")
+        seen = expected.joint_mask & back.joint_mask
+        assert (expected.joint_mask == back.joint_mask).all()
+        np.testing.assert_allclose(back.keypoints[seen], expected.keypoints[seen], atol=1e-3)
