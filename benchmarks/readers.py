@@ -10,6 +10,7 @@ programs do not change them, and without the imports; peak memory is of the whol
 """
 
 import argparse
+import io
 import json
 import subprocess
 import sys
@@ -34,6 +35,7 @@ PLAIN = {
     ".csv": ("pandas", "import pandas; pandas.read_csv(path)"),
     ".trc": ("pandas", "import pandas; pandas.read_csv(path, sep='\\t', skiprows=5, header=None)"),
     ".parquet": ("pandas", "import pandas; pandas.read_parquet(path)"),
+    ".mvnx": ("xml.etree", "import xml.etree.ElementTree as tree; tree.parse(path)"),
     ".tsv": ("pandas", "import pandas; pandas.read_csv(path, sep='\\t', skiprows=10)"),
 }
 # Of the three header lines of DeepLabCut.
@@ -45,7 +47,7 @@ path, options = sys.argv[1], json.loads(sys.argv[2])
 {imports}
 before = os.times()
 {call}
-seconds = sum(os.times()[:4]) - sum(before[:4])
+seconds = max(0.01, sum(os.times()[:4]) - sum(before[:4]))  # the tick of this clock
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps([seconds, peak / 1024, "torch" in sys.modules]))
 """
@@ -78,13 +80,15 @@ def files(frames: int) -> dict[str, Callable[[Path], tuple[Path, dict[str, Any]]
         return write
 
     def made(
-        content: Callable[[int], str | dict[str, str]], suffix: str
+        content: Callable[[int], str | bytes | dict[str, str]], suffix: str
     ) -> Callable[[Path], tuple[Path, dict[str, Any]]]:
         def write(folder: Path) -> tuple[Path, dict[str, Any]]:
             path = folder / f"{content.__name__}{suffix}"
             found = content(frames)
             if isinstance(found, str):
                 path.write_text(found)
+            elif isinstance(found, bytes):
+                path.write_bytes(found)
             else:
                 path.mkdir()
                 for name, text in found.items():
@@ -94,7 +98,9 @@ def files(frames: int) -> dict[str, Callable[[Path], tuple[Path, dict[str, Any]]
         return write
 
     by_hand = {"ultralytics": ".json", "mmpose": ".json", "tfjs": ".json", "yolo": "", "deeplabcut": ".csv",
-               "qualisys": ".tsv", "vicon": ".csv", "motive": ".csv"}  # fmt: skip
+               "qualisys": ".tsv", "vicon": ".csv", "motive": ".csv", "alphapose": ".json", "vitpose": ".json",
+               "azure_kinect": ".json", "zed": ".json", "nuitrack": ".json", "rokoko": ".csv", "mvnx": ".mvnx",
+               "smpl": ".npz"}  # fmt: skip
     return {
         **{name: written(name) for name in WRITERS},
         **{name: made(globals()[name], suffix) for name, suffix in by_hand.items()},
@@ -103,9 +109,10 @@ def files(frames: int) -> dict[str, Callable[[Path], tuple[Path, dict[str, Any]]
 
 # Formats that are only read, and what their files do not say.
 READ_ONLY: dict[str, dict[str, Any]] = {
-    **{name: {"fps": 30} for name in ("ultralytics", "mmpose", "tfjs", "deeplabcut")},
+    **{name: {"fps": 30} for name in ("ultralytics", "mmpose", "tfjs", "deeplabcut", "alphapose", "vitpose")},
     "yolo": {"fps": 30, "layout": "coco-17"},
-    **{name: {} for name in ("qualisys", "vicon", "motive")},
+    "zed": {"unit": "metre"},
+    **{name: {} for name in ("qualisys", "vicon", "motive", "azure_kinect", "nuitrack", "rokoko", "mvnx", "smpl")},
 }
 
 
@@ -199,14 +206,91 @@ def motive(frames: int) -> str:
     return "\n".join([*heads, "Frame,Time (Seconds)" + ",X,Y,Z" * 17, *rows]) + "\n"
 
 
+def alphapose(frames: int) -> str:
+    rows = np.insert(pixels(frames), 2, 0.9, axis=2).reshape(frames, -1).tolist()
+    return json.dumps(
+        [{"image_id": f"{n}.jpg", "keypoints": row, "category_id": 1, "score": 2.5} for n, row in enumerate(rows)]
+    )
+
+
+def vitpose(frames: int) -> str:
+    labels = [*range(17)]
+    return json.dumps(
+        [[{"keypoints": row, "scores": [0.9] * 17, "labels": labels}] for row in pixels(frames).tolist()]
+    )
+
+
+def body(frames: int, layout: str) -> np.ndarray:
+    """`(frames, joints, 3)` metres."""
+    return recording(frames, "csv", layout).keypoints[0].round(5)
+
+
+def azure_kinect(frames: int) -> str:
+    rows = (1000 * body(frames, "kinect-azure-32")).round(2).tolist()
+    made = [
+        {"timestamp_usec": n * 33333, "bodies": [{"body_id": 1, "joint_positions": row}]} for n, row in enumerate(rows)
+    ]
+    return json.dumps({"frames": made})
+
+
+def zed(frames: int) -> str:
+    rows = enumerate(body(frames, "zed-34").tolist())
+    return json.dumps(
+        {str(33 * n): {"timestamp": n * 33_000_000, "body_list": [{"id": 3, "keypoint": row}]} for n, row in rows}
+    )
+
+
+def nuitrack(frames: int) -> str:
+    def joints_of(row: list[list[float]]) -> list[dict[str, Any]]:
+        places = enumerate(row, start=1)
+        return [{"type": n, "confidence": 0.7, "real": {"x": x, "y": y, "z": z}} for n, (x, y, z) in places]
+
+    rows = (1000 * body(frames, "coco-17")[:, :16]).round(2).tolist()
+    made = [{"Timestamp": n * 33333, "Skeletons": [{"id": 1, "joints": joints_of(row)}]} for n, row in enumerate(rows)]
+    return json.dumps({"frames": made})
+
+
+def rokoko(frames: int) -> str:
+    segments = ("Hips", "Spine", "Neck", "Head", "LeftArm", "LeftForeArm", "LeftHand", "RightArm", "RightForeArm",
+                "RightHand", "LeftThigh", "LeftShin", "LeftFoot", "RightThigh", "RightShin", "RightFoot")  # fmt: skip
+    heads = ",".join(f"{name}_position_{axis}" for name in segments for axis in "xyz")
+    rows = body(frames, "coco-17")[:, : len(segments)].reshape(frames, -1).tolist()
+    lines = (f"{n / 50:.6f}," + ",".join(map(str, row)) for n, row in enumerate(rows))
+    return "\n".join([f"Timestamp,{heads}", *lines]) + "\n"
+
+
+def mvnx(frames: int) -> str:
+    segments = ("Pelvis", "T8", "Neck", "Head", "RightUpperArm", "RightForeArm", "RightHand", "LeftUpperArm",
+                "LeftForeArm", "LeftHand", "RightUpperLeg", "RightLowerLeg", "RightFoot", "LeftUpperLeg",
+                "LeftLowerLeg", "LeftFoot")  # fmt: skip
+    named = "".join(f'<segment label="{name}" id="{n}"/>' for n, name in enumerate(segments, 1))
+    rows = body(frames, "coco-17")[:, : len(segments)].reshape(frames, -1).tolist()
+    made = (
+        f'<frame time="{round(n * 1000 / 60)}" index="{n}" type="normal"><position>{" ".join(map(str, row))}'
+        "</position></frame>\n"
+        for n, row in enumerate(rows)
+    )
+    subject = (
+        f'<subject label="S" frameRate="60"><segments>{named}</segments><frames>{"".join(made)}</frames></subject>'
+    )
+    return f'<?xml version="1.0"?>\n<mvnx version="4">{subject}</mvnx>\n'
+
+
+def smpl(frames: int) -> bytes:
+    turns = np.random.default_rng(0).normal(0, 0.05, (frames, 156)).cumsum(axis=0) / 100
+    place, file = np.zeros((frames, 3)), io.BytesIO()
+    np.savez(file, poses=turns, trans=place, betas=np.zeros(16), gender="neutral", mocap_framerate=120.0)
+    return file.getvalue()
+
+
 def stated(name: str) -> dict[str, Any]:
     """What the file of a format does not say."""
     return {"unit": "metre"} if name == "csv" else {"fps": 30}
 
 
-def recording(frames: int, name: str) -> motionhub.SkeletonSequence:
+def recording(frames: int, name: str, layout: str | None = None) -> motionhub.SkeletonSequence:
     """A person who walks for `frames` frames; as the writer of `name` takes it."""
-    step = motionhub.generate("walk around", seed=0, layout=LAYOUTS.get(name, "coco-17"))
+    step = motionhub.generate("walk around", seed=0, layout=layout or LAYOUTS.get(name, "coco-17"))
     times = np.arange(frames) % step.num_frames
     noise = np.random.default_rng(0).normal(0, 0.002, (1, frames, step.num_joints, 3))
     points = step.keypoints[:1, times] + noise

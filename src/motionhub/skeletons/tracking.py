@@ -306,9 +306,11 @@ def _likeness_in_a_crowd(people: _People, detections: np.ndarray, frame: int) ->
     # A mean of Gaussians reaches MIN_LIKENESS only if one of them does.
     reach = size * np.sqrt(-2 * np.log(MIN_LIKENESS))
     (low, high), (first, last) = bounds(predicted), bounds(detections)
-    apart = (low - reach[:, None])[:, None] > last
-    apart |= (high + reach[:, None])[:, None] < first
-    rows, columns = np.nonzero(~apart.any(axis=-1))
+    apart = np.zeros((len(people), len(detections)), bool)
+    for axis in range(detections.shape[-1]):
+        apart |= (low[:, axis] - reach)[:, None] > last[:, axis]
+        apart |= (high[:, axis] + reach)[:, None] < first[:, axis]
+    rows, columns = np.nonzero(~apart)
     likeness = np.zeros((len(people), len(detections)))
     at_once = max(1, _MOST_AT_ONCE // max(detections[0].size, 1))
     for start in range(0, len(rows), at_once):

@@ -19,7 +19,8 @@ from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.formats.files import FileNote
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact
-from motionhub.data.formats.formats import FORMATS
+from motionhub.data.formats.formats import FORMATS, write
+from motionhub.skeletons.convert import with_up
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -247,27 +248,73 @@ def _with_a_row_twice(content: bytes) -> bytes:
     return "\n".join([*lines, lines[3]]).encode()
 
 
-@pytest.mark.parametrize(("name", "number"), [each for each in NUMBERED if each[0] != "csv"])
+# Where a format states the number or the time of a frame: what stands before it, the number, and the first one.
+CLOCKS: dict[str, tuple[tuple[str, int], ...]] = {
+    "alphapose": ((r'("image_id": ")(\d+)', 0),),
+    "azure-kinect": ((r'("timestamp_usec": )(\d+)', 0),),
+    "coco": ((r'("(?:image_id|id)": |"file_name": ")(\d+)', 0),),
+    "csv": ((r"(^)(\d+)(?=[,;])", 0), (r"(^\d+;)([\d.]+)", 0)),
+    "cvat": ((r'(frame=")(\d+)', 0),),
+    "deeplabcut": ((r"(^)(\d+)(?=,)", 0),),
+    "keypoints": ((r'("frame": )(\d+)', 0),),
+    "label-studio": ((r"(frame_)(\d+)", 0),),
+    "mmpose": ((r'("frame_id": )(\d+)', 1),),
+    "motive": ((r"(^)(\d+)(?=,\d+\.)", 0), (r"(^\d+,)([\d.]+)", 0)),
+    "mvnx": ((r'(<frame time=")(\d+)', 0),),
+    "nuitrack": ((r'("Timestamp": )(\d+)', 0),),
+    "phones": ((r'("frame": )(\d+)', 0),),
+    "qualisys": ((r"(^)(\d+)(?=\t\d+\.\d+\t-?\d)", 1), (r"(^\d+\t)([\d.]+)", 0)),
+    "rokoko": ((r"(^)([\d.]+)(?=,)", 0),),
+    "tfjs": ((r'("t": )([\d.]+)', 0),),
+    "trc": ((r"(^)(\d+)(?=\t\d+\.)", 1), (r"(^\d+\t)([\d.]+)", 0)),
+    "vicon": ((r"(^)(\d+)(?=,0,)", 1),),
+    "zed": ((r'("timestamp": )(\d+)', 0),),
+}
+IN_FILE_NAMES = ("openpose", "yolo", "easymocap", "ultralytics")
+
+
+def spread(name: str, content: bytes) -> bytes:
+    """Every number or time of a frame three times as far from the first one."""
+
+    def further(found: re.Match[str], first: int) -> str:
+        text = found[2]
+        return found[1] + (repr(3 * float(text)) if "." in text else str(3 * (int(text) - first) + first))
+
+    text = content.decode()
+    for pattern, first in CLOCKS.get(name, ()):
+        text = re.sub(pattern, lambda found, first=first: further(found, first), text, flags=re.M)
+    return text.encode()
+
+
+def named_further(place: str) -> str:
+    return re.sub(r"\d+(?=(_keypoints)?\.\w+$)", lambda found: f"{3 * int(found[0]):0{len(found[0])}d}", place)
+
+
+CLOCKED = [
+    (name, number)
+    for name, number in ALL
+    if (name in IN_FILE_NAMES and len(SAMPLES[name][number].files) > 1)
+    or (name in CLOCKS and any(spread(name, each) != each for each in SAMPLES[name][number].files.values()))
+]
+
+
+@pytest.mark.parametrize(("name", "number"), CLOCKED)
 def test_every_third_frame_is_three_frames_apart(name, number, tmp_path):
     sample = SAMPLES[name][number]
-    (before,) = read(laid(sample, tmp_path / "before"), **sample.options)
-    target = laid(sample, tmp_path / "after", lambda _, content: json.dumps(_spread(json.loads(content))).encode())
-    (after,) = read(target, **sample.options)
-    assert (after.num_frames - 1) / after.fps == pytest.approx(3 * (before.num_frames - 1) / before.fps)
-
-
-def _spread(tree: list[Any]) -> list[Any]:
-    """Every number of a frame, alone or in the name of an image, three times as large."""
-
-    def tripled(value: Any) -> Any:
-        return type(value)(re.sub(r"\d+", lambda found: str(3 * int(found[0])), str(value)))
-
-    return [{key: tripled(value) if key in FRAME_KEYS else value for key, value in item.items()} for item in tree]
+    before = read(laid(sample, tmp_path / "before"), **sample.options)
+    files = sample.files if name in CLOCKS else {named_further(place): each for place, each in sample.files.items()}
+    further = Sample(sample.target, {place: spread(name, each) for place, each in files.items()}, sample.options)
+    after = read(laid(further, tmp_path / "after"), **sample.options)
+    for one, other in zip(before, after, strict=True):
+        assert (other.num_frames - 1) / other.fps == pytest.approx(
+            3 * (one.num_frames - 1) / one.fps, rel=0.03
+        )  # milliseconds are rounded
 
 
 def test_the_laws_walk_over_files_with_numbered_frames():
     assert {"coco", "alphapose", "csv"} <= {name for name, _ in NUMBERED}
     assert {"coco", "mediapipe", "csv"} <= {name for name, _ in SCORED}
+    assert {*CLOCKS, *IN_FILE_NAMES} == {name for name, _ in CLOCKED}
 
 
 def test_a_format_is_found_by_content_not_by_name(tmp_path):
@@ -286,3 +333,23 @@ def test_options_are_checked_before_the_file(tmp_path):
     for wrong in ({"fps": 0}, {"fps": "30"}, {"unit": "inch"}, {"layout": "coco-99"}):
         with pytest.raises(ValueError):
             ReadOptions(**wrong)
+
+
+def standing(name: str, number: int, folder) -> list[SkeletonSequence]:
+    """The 3-D clips in metres of a sample, as far as their axis is known."""
+    sample = SAMPLES[name][number]
+    clips = clips_of(name, laid(sample, folder), **sample.options)
+    return [clip for clip in clips if clip.num_dims == 3 and clip.unit == "metre" and clip.up is not None]
+
+
+@pytest.mark.parametrize(("name", "number"), ALL)
+def test_a_3d_clip_of_a_known_axis_is_written_y_up_and_read_back_the_same(name, number, tmp_path):
+    for place, clip in enumerate(standing(name, number, tmp_path)):
+        person = clip.person(0)
+        path = write(person, tmp_path / f"back_{place}.trc")
+        (back,) = read(path, layout=person.layout)
+        assert back.up in ("y", None) and back.num_frames == person.num_frames  # None: the body does not stand
+        expected = with_up(person, "y")
+        seen = expected.joint_mask & back.joint_mask
+        assert (expected.joint_mask == back.joint_mask).all()
+        np.testing.assert_allclose(back.keypoints[seen], expected.keypoints[seen], atol=1e-3)

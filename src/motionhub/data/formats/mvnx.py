@@ -4,6 +4,7 @@ Definitions of documents and entities are refused before anything of them is exp
 are left out.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ class _Subject:
     rate: str
     segments: list[str] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # NaN where no time is stated
     positions: list[str] = field(default_factory=list)
 
 
@@ -51,7 +53,13 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         names += [f"{number}:{segment}" for segment in subject.segments]
         parts.append(values.reshape(len(frames), -1, 3))
     points = np.concatenate(parts, axis=1)
-    clip = clip_of_markers(path, names, points, options, rate=rate, unit="metre", frames=frames, by_format="z")
+    time_of = {
+        frame: time for subject in subjects for frame, time in zip(subject.frames, subject.seconds, strict=True)
+    }
+    seconds = [time_of[frame] for frame in frames]
+    clip = clip_of_markers(
+        path, names, points, options, rate=rate, unit="metre", frames=frames, seconds=seconds, by_format="z"
+    )
     return [clip]
 
 
@@ -71,7 +79,7 @@ def _subjects(path: Path) -> list[_Subject]:
     subjects: list[_Subject] = []
     opened: list[str] = []
     text: list[str] = []
-    frame: list[int] = []
+    frame: list[tuple[int, float]] = []  # index and seconds of the open one
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
@@ -86,7 +94,9 @@ def _subjects(path: Path) -> list[_Subject]:
         elif tag == "frame" and subjects:
             frame[:] = []
             if attributes.get("type", "normal") == "normal":
-                frame.append(_index(path, attributes.get("index", ""), len(subjects[-1].frames)))
+                index = _whole(path, "index", attributes.get("index", ""), len(subjects[-1].frames))
+                milliseconds = _whole(path, "time", attributes.get("time", ""), math.nan)
+                frame.append((int(index), milliseconds / 1000))
         elif tag == "position":
             text.clear()
 
@@ -94,7 +104,8 @@ def _subjects(path: Path) -> list[_Subject]:
         tag = tag.rpartition(":")[2]
         opened.pop()
         if tag == "position" and frame and subjects and opened[-1:] == ["frame"]:
-            subjects[-1].frames.append(frame[0])
+            subjects[-1].frames.append(frame[0][0])
+            subjects[-1].seconds.append(frame[0][1])
             subjects[-1].positions.append("".join(text))
 
     def characters(part: str) -> None:
@@ -120,11 +131,11 @@ def _subjects(path: Path) -> list[_Subject]:
     return subjects
 
 
-def _index(path: Path, text: str, default: int) -> int:
+def _whole(path: Path, name: str, text: str, default: float) -> float:
     if not text:
         return default
     if not re.fullmatch(r"\d{1,12}", text.strip()):
-        raise bad_file(path, "frame", f"expected a whole index, got {text[:40]!r}.")
+        raise bad_file(path, "frame", f"expected a whole {name}, got {text[:40]!r}.")
     return int(text)
 
 
