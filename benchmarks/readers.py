@@ -41,15 +41,16 @@ PLAIN = {
 # Of the three header lines of DeepLabCut.
 PANDAS = ("pandas", "import pandas; pandas.read_csv(path, header=[0, 1, 2], index_col=0)")
 MOVEMENT = "from movement.io import load_poses; load_poses.from_dlc_file(path, fps=30)"
-CHILD = """
-import json, os, resource, sys
+CHILD = r"""
+import json, os, re, sys
 path, options = sys.argv[1], json.loads(sys.argv[2])
 {imports}
 before = os.times()
 {call}
 seconds = max(0.01, sum(os.times()[:4]) - sum(before[:4]))  # the tick of this clock
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([seconds, peak / 1024, "torch" in sys.modules]))
+# Of Linux; what `resource` tells begins with the memory of the process that started this one.
+peak = re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())
+print(json.dumps([seconds, int(peak[1]) / 1024, "torch" in sys.modules]))
 """
 
 
@@ -291,7 +292,8 @@ def stated(name: str) -> dict[str, Any]:
 def recording(frames: int, name: str, layout: str | None = None) -> motionhub.SkeletonSequence:
     """A person who walks for `frames` frames; as the writer of `name` takes it."""
     step = motionhub.generate("walk around", seed=0, layout=layout or LAYOUTS.get(name, "coco-17"))
-    times = np.arange(frames) % step.num_frames
+    last = step.num_frames - 1
+    times = last - abs(last - np.arange(frames) % (2 * last))  # there and back: a jump would be another person
     noise = np.random.default_rng(0).normal(0, 0.002, (1, frames, step.num_joints, 3))
     points = step.keypoints[:1, times] + noise
     if name in BODY:
