@@ -48,6 +48,15 @@ def points(joints: int, dims: int, frames: int = FRAMES, seed: int = 0) -> np.nd
     return np.random.default_rng(seed).uniform(1, 9, (frames, joints, dims)).round(3)
 
 
+def body(layout: str, dims: int = 2, frames: int = FRAMES) -> np.ndarray:
+    """`(frames, joints, dims)` of somebody who waves, with face and hands where files have them: pixels, or metres."""
+    made = get_layout(layout)
+    clip = generate("wave", num_frames=frames, layout=made)
+    places = np.ones((frames, made.num_file_joints or made.num_joints, 3))
+    places[:, list(made.kept_positions) if made.num_file_joints else slice(None)] = clip.keypoints[0]
+    return ((places[..., :2] * (200, -200) + (300, 500)) if dims == 2 else places).round(3)
+
+
 def _json(content: Any) -> bytes:
     return json.dumps(content).encode()
 
@@ -519,7 +528,7 @@ def samples() -> dict[str, list[Sample]]:
                 "keypoints3d",
                 {
                     f"keypoints3d/{n:06d}.json": _json(
-                        [{"id": 0, "keypoints3d": [[*p, 0.5] for p in points(25, 3, 1, n)[0].tolist()]}]
+                        [{"id": 0, "keypoints3d": [[*p, 0.5] for p in body("body-25", 3)[n].tolist()]}]
                     )
                     for n in range(3)
                 },

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from format_samples import body
 from helpers import read_error, write_json
 
 from motionhub.data.datasets.reading import find_format, read
@@ -256,10 +257,13 @@ def test_the_track_of_cvats_attributes_is_the_person(write):
     [(17, "coco-17", 17), (26, "halpe-26", 26), (136, "halpe-136", 26), (133, "coco-wholebody-133", 23)],
 )
 def test_alphapose_states_its_layout_by_the_number_of_joints(write, joints, layout, kept, recwarn):
-    path = write([{"image_id": f"{frame}.jpg", "keypoints": triples(5, joints), "score": 1} for frame in range(3)])
+    places = np.insert(body(layout, frames=3), 2, 0.9, axis=-1)
+    path = write(
+        [{"image_id": f"{n}.jpg", "keypoints": row.ravel().tolist(), "score": 1} for n, row in enumerate(places)]
+    )
     (clip,) = read(path, fps=30)
     assert (clip.layout.name, clip.num_joints) == (layout, kept)
-    np.testing.assert_array_equal(clip.keypoints[0, 0, :, 0], 5 + 10 * np.arange(kept))
+    np.testing.assert_allclose(clip.keypoints[0], places[:, :kept, :2], rtol=1e-6)
     assert any(f"{kept} of {joints} are read" in str(each.message) for each in recwarn) == (kept < joints)
 
 

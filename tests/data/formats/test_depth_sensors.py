@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from format_samples import body
 from helpers import read_error, write_json
 
 from motionhub.data.datasets.reading import find_format, read
@@ -118,20 +119,20 @@ def test_easymocap_folders_keep_ids_confidences_and_metres(tmp_path):
 
 def test_annotations_of_easymocap_are_2_d_pixels(tmp_path):
     for number in range(3):
-        points = [[10.0 * joint + number, 20.0, 0.9] for joint in range(25)]
+        points = np.insert(body("body-25")[number], 2, 0.9, axis=-1).tolist()
         frame = {"filename": f"images/{number:06d}.jpg", "height": 480, "width": 640}
         write_json(
             tmp_path / "annots" / f"{number:06d}.json", frame | {"annots": [{"personID": 2, "keypoints": points}]}
         )
     (clip,) = read(tmp_path / "annots", fps=50)
     assert (clip.layout.name, clip.unit, clip.image_size, clip.track_ids) == ("body-25", "pixel", (640, 480), (2,))
-    np.testing.assert_array_equal(clip.keypoints[0, 2, :, 0], 10 * np.arange(25) + 2)
+    np.testing.assert_allclose(clip.keypoints[0, 2], body("body-25")[2], rtol=1e-6)
 
 
 def test_the_body_of_easymocaps_keypoints_with_hands_and_face_is_read(tmp_path):
-    points = [[joint / 10, 1.0, 1.5, 0.9] for joint in range(67)]
+    points = np.insert(np.concatenate([body("body-25", 3)[0], np.ones((42, 3))]), 3, 0.9, axis=-1).tolist()
     for number in range(2):
         write_json(tmp_path / "k" / f"{number:06d}.json", [{"id": 0, "keypoints3d": points}])
     with pytest.warns(FileNote, match="the first 25 of 67 keypoints are read"):
         (clip,) = read(tmp_path / "k", fps=50)
-    np.testing.assert_allclose(clip.keypoints[0, 0, 24], [2.4, 1.0, 1.5], rtol=1e-6)
+    np.testing.assert_allclose(clip.keypoints[0, 0], body("body-25", 3)[0], rtol=1e-6)

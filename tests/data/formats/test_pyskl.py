@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from format_samples import body
 from helpers import read_error
 
 from motionhub.data.datasets.reading import find_format, read
@@ -172,8 +173,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, points
 
 
 def test_dumped_predictions_of_mmpose_are_frames_of_people(write):
-    points = np.random.default_rng(0).uniform(10, 200, (2, 17, 2)) + np.arange(3)[:, None, None, None]
-    points[:, 1] += 600
+    points = body("coco-17", frames=3)[:, None] + [[[0]], [[600]]]
     content = [
         {
             "img_id": 90 + frame,

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from format_samples import body
 from helpers import error_of
 
 from motionhub import from_results
@@ -149,9 +150,12 @@ def test_mediapipes_own_objects_are_read():
 
 
 def test_3_d_keypoints_need_a_unit():
-    people = [{"keypoints": np.c_[places(0), np.ones(17)], "scores": SCORES}]
+    people = [{"keypoints": body("h36m-17", 3)[0], "scores": SCORES}]
     assert 'unit="metre"' in error_of(from_results, [people], fps=30)
-    assert from_results([people], fps=30, unit="millimetre").num_dims == 3
+    clip = from_results([people], fps=30, unit="millimetre")
+    assert (clip.num_dims, clip.layout.name) == (3, "h36m-17")
+    people[0]["keypoints"] = body("coco-17", 3)[0]
+    assert "h36m-17 is usual for 17 joints, but" in error_of(from_results, [people], fps=30, unit="metre")
 
 
 @pytest.mark.parametrize("frames, reason", [

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from format_samples import body
 from helpers import read_error, write_text
 
 from motionhub.data.datasets.reading import read
@@ -15,7 +16,7 @@ from motionhub.skeletons.layouts import get_layout
 COCO = get_layout("coco-17").joints
 FRAMES = 12
 # A body of 17 joints that moves a little: `(people, frames, joints, 2)`, far from the origin.
-BODY = np.random.default_rng(0).uniform(100, 300, (17, 2))
+BODY = body("coco-17")[0]
 PEOPLE = (BODY + np.arange(FRAMES)[:, None, None] + np.array([0, 500])[:, None, None, None]).round(2)
 TOLD = {"fps": 30, "unit": "pixel", "layout": "coco-17"}
 

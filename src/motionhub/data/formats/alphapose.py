@@ -29,7 +29,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """
     content = load_json(path)
     if isinstance(content, dict):  # PoseFlow
-        return clips_in(path, content, options, Program(layouts=LAYOUTS, flat=True))
+        return clips_in(path, content, options, Program(layouts=LAYOUTS, flat=True, default="noted"))
     return clips_of_results(path, content, options, _frame, _track, LAYOUTS)
 
 

@@ -27,6 +27,7 @@ from motionhub.data.formats.files import bad_file, list_of, load_json, note, num
 from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, is_number, layout_of_names
 from motionhub.data.formats.frames import stamp_key
+from motionhub.data.formats.presumed import misfit, presumed_layout
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -70,7 +71,7 @@ def clips_of_results(
     people = _people(path, entries, track_of)
     _note_classes(path, entries.values())
     joints = len(people[0].points)
-    layout = options.layout_of(path, assumed=layouts.get(joints), joints=joints)
+    layout = _layout_of_results(path, people, layouts, options)
     if layout.num_joints < joints and layout.fits(joints):
         note(path, "keypoints", f"{layout.num_joints} of {joints} are read: the body, without face and hands.")
         people = body_parts(layout, people)
@@ -89,6 +90,20 @@ def clips_of_results(
         frames = frames_of(path, found, found, [people[row] for row in rows])
         clips.append(clip_of(path, frames, options, layout, unit=unit, up="-y"))
     return clips
+
+
+def _layout_of_results(
+    path: Path, people: list[Detection], layouts: Mapping[int, str], options: ReadOptions
+) -> SkeletonLayout:
+    """Of COCO's own results the layout is that of the format, and a note says where bodies do not fit it."""
+    joints = len(people[0].points)
+    alike = [person.points for person in people if len(person.points) == joints]
+    if joints in layouts and layouts is not RESULT_LAYOUTS:
+        return presumed_layout(path, options, layouts[joints], alike)
+    layout = options.layout_of(path, assumed=layouts.get(joints), joints=joints)
+    if options.layout is None and (found := misfit(layout, alike)) is not None:
+        note(path, "layout", f"{joints} joints are read as {layout.name}, but {found.seen}.")
+    return layout
 
 
 def _people(

@@ -18,6 +18,7 @@ PROGRAM = Program(
     points=("keypoints3d", "keypoints"),
     unit="metre",
     first={67: 25, 117: 25, 137: 25},  # body, hands, face
+    default="noted",
 )
 
 

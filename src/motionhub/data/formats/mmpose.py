@@ -21,14 +21,16 @@ PROGRAM = Program(
     unit="metre",
     up="z",
     first={308: 70},
+    lifted={17: "h36m-17"},
+    default="noted",
 )
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip, `(people, frames, joints, 2)` pixels, or `(people, frames, joints, 3)` metres, z up, of lifted poses.
 
-    `meta_info` names the joints or their dataset; without it 17 joints are coco-17, 26 halpe-26, 133
-    coco-wholebody-133 (the body is kept). Scores of some models are larger than 1.
+    `meta_info` names the joints or their dataset; without it 17 joints are coco-17 (lifted h36m-17), 26 halpe-26, 133
+    coco-wholebody-133 (the body is kept), where the bodies fit. Scores of some models are larger than 1.
     """
     if path.is_dir():
         return _in_space(path, read_people(path, options, PROGRAM))

@@ -29,6 +29,7 @@ from motionhub.data.formats.folders import beside, grouped, recording_keys, reco
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact, layout_of_names
 from motionhub.data.formats.frames import POINTS_3D, Frame, frames_in, load_document
 from motionhub.data.formats.persons import Person, Program, each_of, filled, kind_of, people_in, people_of
+from motionhub.data.formats.presumed import presumed_layout
 from motionhub.skeletons.joint_names import own_names
 from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
@@ -268,7 +269,13 @@ def _layout(
         names = [program.joint_types.get(name, name) for name in facts.names]
         layout, order = layout_of_names(path, names, options)
         return layout, [(p.points[order], p.scores if p.scores is None else p.scores[order]) for p in people]
-    layout = options.layout_of(path, stated, assumed=program.layouts.get(count), joints=count)
+    usual = program.lifted.get(count) if people[0].points.shape[1] == 3 else None
+    usual = usual or program.layouts.get(count)
+    if stated is None and usual is not None and program.default != "taken":
+        points = [person.points for person in people]
+        layout = presumed_layout(path, options, usual, points, noted=program.default == "noted")
+    else:
+        layout = options.layout_of(path, stated, assumed=usual, joints=count)
     if not layout.fits(count):
         reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the people of the file have {count}"
         raise bad_file(path, "layout", f"{reason}; give the layout of their program.")

@@ -7,7 +7,7 @@ names.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class Program:
         joint_types: number of a joint (or a name of the program's own) -> its name.
         first: number of keypoints -> how many of the first ones are the body.
         joints: possible numbers of keypoints of a person, of the caller's layout.
+        lifted: as `layouts`, of 3-D keypoints.
+        default: what becomes of a layout that only the number of keypoints suggests: taken (the format has no other),
+            checked against the bodies, or checked and noted (people run models of other joints with the program).
     """
 
     layouts: dict[int, str] = field(default_factory=dict)
@@ -58,6 +61,8 @@ class Program:
     joint_types: dict[int | str, str] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)
     joints: tuple[int, ...] = ()
+    lifted: dict[int, str] = field(default_factory=dict)
+    default: Literal["taken", "checked", "noted"] = "taken"
 
 
 @dataclass(frozen=True)

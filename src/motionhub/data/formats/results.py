@@ -22,7 +22,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 _PLACE = Path("results")
 _LANDMARKS = ("pose_landmarks", "pose_world_landmarks")
-_PROGRAM = Program(layouts={17: "coco-17", 33: "mediapipe-33"})
+_PROGRAM = Program(layouts={17: "coco-17", 33: "mediapipe-33"}, lifted={17: "h36m-17"}, default="checked")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def from_results(
             MMPose's `{"predictions": [people]}`, a pair of arrays `(people, joints, 2 or 3)` and scores
             `(people, joints)`, or None.
         fps: frames per second.
-        layout: a layout or its name; None: coco-17 for 17 keypoints, mediapipe-33 for 33.
+        layout: a layout or its name; None: coco-17 for 17 keypoints (h36m-17 in 3-D) and mediapipe-33 for
+            33, where the bodies fit it.
         unit: None: pixels, or fractions of the image for MediaPipe; 3-D keypoints need it. `"metre"` takes the world
             landmarks of MediaPipe; `"pixel"` turns fractions into pixels, with `image_size`.
         image_size: (width, height) in pixels; ultralytics states it.
@@ -71,10 +72,11 @@ def from_results(
         raise ValueError(f"from_results takes a list of frames, got {type(results).__name__}.")
     world = unit is not None and FILE_UNITS[unit][0] == "metre"
     frames = [_frame(f"frame {index}", item, world) for index, item in enumerate(items)]
-    program = replace(_PROGRAM, up="-y" if any(frame.landmarks for frame in frames) else None)
+    landmarks = any(frame.landmarks for frame in frames)
+    program = replace(_PROGRAM, up="-y", default="taken") if landmarks else _PROGRAM
     if not frames:
         raise ValueError("from_results takes one item per frame, got none.")
-    if any(frame.landmarks for frame in frames) and not world:
+    if landmarks and not world:
         frames, options = _in_unit(frames, options)
     sizes = {frame.size for frame in frames if frame.size is not None}
     facts = Facts(float(fps), sizes.pop() if len(sizes) == 1 else None)

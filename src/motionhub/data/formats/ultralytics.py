@@ -12,7 +12,7 @@ from motionhub.data.formats.persons import Program
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-PROGRAM = Program(flat=True, layouts={17: "coco-17"})
+PROGRAM = Program(flat=True, layouts={17: "coco-17"}, default="noted")
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

@@ -13,7 +13,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 SIGNS = (r'"keypoints"\s*:\s*\[\s*\[', r'"scores"\s*:\s*\[', r'"labels"|"bbox"')
-PROGRAM = Program(flat=True, layouts={17: "coco-17", 133: "coco-wholebody-133"})
+PROGRAM = Program(flat=True, layouts={17: "coco-17", 133: "coco-wholebody-133"}, default="noted")
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
