@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.detections import frame_positions
+from motionhub.data.formats.detections import frame_positions, step_of
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.format import (
     ReadOptions,
     checked_size,
     layout_of_names,
+    rate_of,
     with_unique_names,
 )
 from motionhub.data.formats.upright import up_of
@@ -18,6 +19,8 @@ from motionhub.skeletons.joint_names import joint_name
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+# Times may differ from frame numbers by this part: some are rounded to milliseconds.
+_OTHER_RATE = 0.05
 _UNLABELLED = ("*", "unlabeled", "unlabelled", "unnamed")
 
 
@@ -30,13 +33,17 @@ def clip_of_markers(
     rate: float,
     unit: str,
     frames: Sequence[int] | None = None,
+    seconds: Sequence[float] | None = None,
     by_format: str | None = None,
 ) -> SkeletonSequence:
     """`(people, frames, joints, 3)` of markers called `subject:marker`, or `marker` for a single person.
 
     Args:
         points: `(rows, markers, 3)` in the unit of the file, NaN where a marker is missing.
-        frames: the frame number of each row; absent numbers are frames without markers. None: 0, 1, 2, ...
+        frames: the frame number of each row; absent numbers are frames without markers, and every third number is a
+            clip of a third of `rate`, with a note. None: 0, 1, 2, ...
+        seconds: the time of each row, NaN where unknown; times that advance at another rate than frames win, with a
+            note.
         by_format: the axis that is up in this format; None where the user of the system chooses it.
 
     Markers without a name (`*12`, `Unlabeled 3`) are left out, with a note.
@@ -62,6 +69,8 @@ def clip_of_markers(
         if len(set(frames)) < len(frames):
             raise bad_file(path, "frames", "expected every frame once.")
         positions = np.array([numbered[frame] for frame in frames], np.int64)
+        rate = _stepped(path, rate, step_of(numbered))
+    rate = _timed(path, rate, positions, seconds)
     length = int(positions.max()) + 1 if len(positions) else 0
     checked_size(path, len(subjects), length, len(joints), 3)
     placed = np.full((len(subjects), length, len(joints), 3), np.nan)
@@ -73,6 +82,29 @@ def clip_of_markers(
     placed = placed[:, :, order]
     up = up_of(path, layout.joints, placed, by_format)
     return options.sequence(path, placed, layout, fps=rate, unit=unit, up=up)
+
+
+def _stepped(path: Path, rate: float, step: int) -> float:
+    """The rate of frames whose numbers advance by `step`."""
+    if step > 1:
+        note(path, "frames", f"numbered in steps of {step}, of {rate:g} per second: a clip of {rate / step:.4g} fps.")
+    return rate / step
+
+
+def _timed(path: Path, rate: float, positions: np.ndarray, seconds: Sequence[float] | None) -> float:
+    """The rate at which the times of the rows advance, where it is another."""
+    times = np.asarray([] if seconds is None else seconds, np.float64)
+    known = np.flatnonzero(np.isfinite(times))
+    if len(known) < 2:
+        return rate
+    first, last = known[np.argmin(positions[known])], known[np.argmax(positions[known])]
+    elapsed, count = float(times[last] - times[first]), int(positions[last] - positions[first])
+    if elapsed <= 0 or abs(count / elapsed / rate - 1) <= _OTHER_RATE:
+        return rate
+    found = rate_of(elapsed / count)
+    text = f"advance at {found:.4g} frames per second, the header and the frame numbers at {rate:.4g}"
+    note(path, "time", f"the times of the rows {text}; the times are read.")
+    return found
 
 
 def positive(path: Path, place: str, what: str, text: str) -> float:

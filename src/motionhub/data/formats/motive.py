@@ -49,7 +49,11 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
             for row, line in rows
         ]
     )
-    clip = clip_of_markers(path, [*columns], points, options, rate=rate, unit=unit, frames=frames, by_format="y")
+    times = cells[start][1:2] and cells[start][1].lower().startswith("time")
+    seconds = [number(path, row, line[1] if len(line) > 1 else "") for row, line in rows] if times else None
+    clip = clip_of_markers(
+        path, [*columns], points, options, rate=rate, unit=unit, frames=frames, seconds=seconds, by_format="y"
+    )
     return [clip]
 
 

@@ -51,7 +51,7 @@ def _clip(
     heads = [cell.strip().lower() for cell in lines[start].split("\t")] if columned else []
     before = sum(head in ("frame", "time") for head in heads[:2])
     start += columned
-    rows, frames = [], []
+    rows, frames, seconds = [], [], []
     width = 3 * len(names)
     checked_size(path, len(lines) - start, len(names), 4)
     for line, cells in enumerate(rows_of_cells(path, lines[start:], "\t", start + 1), start + 1):
@@ -64,12 +64,16 @@ def _clip(
             raise bad_file(path, f"line {line}", f"expected {width} coordinates of {len(names)} markers, got {got}.")
         if heads[:1] == ["frame"]:
             frames.append(whole_number(path, line, cells[0]))
+        if "time" in heads[:2]:
+            seconds.append(number(path, line, cells[heads.index("time")]))
         rows.append([number(path, line, cell) for cell in values[:width]])
     stated = facts.get("NO_OF_FRAMES", [""])[0]
     if not rows or (stated.isdecimal() and int(stated) != len(rows)):
         raise bad_file(path, f"line {len(lines)}", f"expected {stated} frames, got {len(rows)}; is it cut off?")
     points = nan_at_origin(np.array(rows).reshape(len(rows), len(names), 3))
-    return clip_of_markers(path, names, points, options, rate=rate, unit="millimetre", frames=frames or None)
+    return clip_of_markers(
+        path, names, points, options, rate=rate, unit="millimetre", frames=frames or None, seconds=seconds or None
+    )
 
 
 def _is_key(cells: list[str]) -> bool:
