@@ -20,7 +20,7 @@ def table(rows: np.ndarray, separator: str, first: list[list[object]] | None = N
     return "\n".join(separator.join(map(str, line)) for line in lines) + "\n"
 
 
-def qualisys(places: np.ndarray = PLACES, names=NAMES, columns: bool = False) -> str:
+def qualisys(places: np.ndarray = PLACES, names=NAMES, columns: bool = False, step: int = 1) -> str:
     facts = {
         "NO_OF_FRAMES": len(places),
         "NO_OF_CAMERAS": 8,
@@ -35,17 +35,17 @@ def qualisys(places: np.ndarray = PLACES, names=NAMES, columns: bool = False) ->
     if not columns:
         return text + table(1000 * places, "\t")
     head = "\t".join(["Frame", "Time", *(f"{name} {axis}" for name in names for axis in "XYZ")])
-    return f"{text}{head}\n" + table(1000 * places, "\t", [[n + 1, n / 100] for n in range(len(places))])
+    return f"{text}{head}\n" + table(1000 * places, "\t", [[step * n + 1, step * n / 100] for n in range(len(places))])
 
 
-def vicon(places: np.ndarray = PLACES, names=NAMES, subject: str = "Ann", first: int = 1) -> str:
+def vicon(places: np.ndarray = PLACES, names=NAMES, subject: str = "Ann", first: int = 1, step: int = 1) -> str:
     head = ",,".join(["", *(f"{subject}:{name}," for name in names)])
     axes = "Frame,Sub Frame" + ",X,Y,Z" * len(names)
-    rows = table(1000 * places, ",", [[first + n, 0] for n in range(len(places))])
+    rows = table(1000 * places, ",", [[first + step * n, 0] for n in range(len(places))])
     return f"Trajectories\n100\n,,{head[2:]}\n{axes}\n,{',mm' * 3 * len(names)}\n{rows}"
 
 
-def motive(places: np.ndarray = PLACES, names=NAMES, kind: str = "Bone", subject: str = "Ann:") -> str:
+def motive(places: np.ndarray = PLACES, names=NAMES, kind: str = "Bone", subject: str = "Ann:", step: int = 1) -> str:
     facts = "Format Version,1.23,Take Name,Take 1,Capture Frame Rate,240,Export Frame Rate,120.000000"
     width = range(3 * len(names))
     rows = [
@@ -57,25 +57,25 @@ def motive(places: np.ndarray = PLACES, names=NAMES, kind: str = "Bone", subject
         ",," + ",".join("Position" for _ in width),
         "Frame,Time (Seconds)" + ",X,Y,Z" * len(names),
     ]
-    return "\n".join(rows) + "\n" + table(places, ",", [[n, n / 120] for n in range(len(places))])
+    return "\n".join(rows) + "\n" + table(places, ",", [[step * n, step * n / 120] for n in range(len(places))])
 
 
-def rokoko(places: np.ndarray = PLACES) -> str:
+def rokoko(places: np.ndarray = PLACES, step: int = 1) -> str:
     names = ("Hips", "Head", "LeftFoot")
     head = ",".join(["Timestamp", *(f"{name}_position_{axis}" for name in names for axis in "xyz")])
-    return f"{head}\n" + table(places, ",", [[n / 50] for n in range(len(places))])
+    return f"{head}\n" + table(places, ",", [[step * n / 50] for n in range(len(places))])
 
 
-def deeplabcut(people: int) -> str:
+def deeplabcut(people: int, step: int = 1) -> str:
     width = [(who, name, kind) for who in range(people) for name in NAMES for kind in ("x", "y", "likelihood")]
     lines = [["scorer", *("net" for _ in width)]]
     lines += [["individuals", *(f"mouse{who}" for who, _, _ in width)]] if people > 1 else []
     lines += [["bodyparts", *(name for _, name, _ in width)], ["coords", *(kind for _, _, kind in width)]]
-    lines += [[str(frame), *(f"{0.1 * frame + at}" for at, _ in enumerate(width))] for frame in range(FRAMES)]
+    lines += [[str(step * frame), *(f"{0.1 * frame + at}" for at, _ in enumerate(width))] for frame in range(FRAMES)]
     return "\n".join(",".join(line) for line in lines) + "\n"
 
 
-def mvnx(places: np.ndarray = PLACES, subjects: int = 1, rate: float = 60) -> str:
+def mvnx(places: np.ndarray = PLACES, subjects: int = 1, rate: float = 60, step: int = 1) -> str:
     """Xsens' segments Pelvis, Head and LeftFoot; z is up."""
     labels = ("Pelvis", "Head", "LeftFoot")
     z_up = places[..., [2, 0, 1]]
@@ -86,7 +86,8 @@ def mvnx(places: np.ndarray = PLACES, subjects: int = 1, rate: float = 60) -> st
         text += '<frame time="0" index="" type="tpose"><position>0 0 0 0 0 0 0 0 0</position></frame>'
         for index, frame in enumerate(z_up + [0, 2 * subject, 0]):
             numbers = " ".join(f"{value:.6f}" for value in frame.ravel())
-            text += f'<frame time="{17 * index}" index="{index}" type="normal"><orientation>1 0</orientation>'
+            moment = step * index
+            text += f'<frame time="{17 * moment}" index="{moment}" type="normal"><orientation>1 0</orientation>'
             text += f"<position>{numbers}</position></frame>\n"
         text += "</frames></subject>"
     return text + "</mvnx>\n"

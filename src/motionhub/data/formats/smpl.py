@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.arrays import NPY_MAGIC, ZIP_MAGIC, archive_of, array_of, names_in, object_of, shape_of
-from motionhub.data.formats.detections import MAX_PEOPLE, Detection, clip_of, frame_positions, frames_of
+from motionhub.data.formats.detections import MAX_PEOPLE, Detection, clip_of, frames_of
 from motionhub.data.formats.files import bad_file, note, read_bytes, read_head
 from motionhub.data.formats.folders import first_files, recordings
 from motionhub.data.formats.format import Format, ReadOptions, checked_size
+from motionhub.data.formats.moments import placed_frames
 from motionhub.data.formats.plain_pickle import is_packed, load_pickle, plain
 from motionhub.data.formats.smpl_body import joint_positions
 from motionhub.skeletons.layout import SkeletonLayout
@@ -346,14 +347,17 @@ def _people(path: Path, tree: dict[Any, Any], options: ReadOptions) -> SkeletonS
         raise bad_file(path, "content", f"people of different bodies: {sorted(layouts)}.")
     known = options.layout_of(path, layouts.pop())
     numbers = [frame for person in people.values() for frame in person.frames or range(len(person.points))]
-    positions = frame_positions(path, numbers)
-    length = max(positions.values(), default=-1) + 1
+    if not numbers:
+        raise bad_file(path, "content", "expected frames of people, got none.")
+    places, options = placed_frames(path, numbers, options)
+    positions = dict(zip(numbers, places.tolist(), strict=True))
+    length = int(places.max()) + 1
     checked_size(path, len(people), length, known.num_joints, 4)
     keypoints = np.full((len(people), length, known.num_joints, 3), np.nan, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         for row, person in enumerate(people.values()):
-            places = [positions[frame] for frame in person.frames or range(len(person.points))]
-            keypoints[row, places] = person.points
+            own = [positions[frame] for frame in person.frames or range(len(person.points))]
+            keypoints[row, own] = person.points
     tracks = tuple(name for name in people if type(name) is int and 0 <= name < 2**31)
     world, up = all(_keys_of(value) == _ROTATIONS[0] for value in tree.values()), _camera_up(keypoints, known)
     return options.sequence(
