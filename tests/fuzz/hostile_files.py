@@ -231,6 +231,27 @@ def _layout_json(count: int) -> bytes:
     return text_of_json({"layout": _layout(count), "fps": 30, "frames": [{"people": [{"keypoints": [[1, 2]] * 17}]}]})
 
 
+# Digits
+
+
+def _coco_image(name: str) -> bytes:
+    return text_of_json([{"image_id": name, "category_id": 1, "keypoints": [1, 2, 1] * 17, "score": 1}] * 2)
+
+
+def _csv_images(digits: int) -> bytes:
+    rows = [f"{'1' * digits}a{number}.jpg,1,2\n" for number in range(3)]
+    return ("image,nose_x,nose_y\n" + "".join(rows)).encode()
+
+
+def _ntu_body(body_id: str) -> bytes:
+    return f"1\n1\n{body_id}{' 0' * 9}\n25\n{('0 ' * 11 + '2' + chr(10)) * 25}".encode()
+
+
+def _deep_nulls(levels: int) -> bytes:
+    nested = "[" * levels + "null" + "]" * levels
+    return f'{{"layout": "coco-17", "fps": 30, "frames": [{{"people": [{{"keypoints": {nested}}}]}}]}}'.encode()
+
+
 # Crowds
 
 
@@ -299,6 +320,20 @@ HOSTILE: dict[str, Hostile] = {
     ),
     "json-layout": Hostile("a layout of 60,000 joints", "a.json", lambda: _layout_json(60_000)),
     "parquet-layout": Hostile("a layout of 60,000 joints", "a.parquet", lambda: _layout_parquet(60_000)),
+    "image-digits": Hostile(
+        "an image whose number has a million digits",
+        "a.json",
+        lambda: _coco_image("1" * 1_000_000 + "a1"),
+        {"fps": 30, "layout": "coco-17"},
+        True,
+    ),
+    "csv-image-digits": Hostile(
+        "images with 100,000 digits", "a.csv", lambda: _csv_images(100_000), PIXELS | {"layout": None}, True
+    ),
+    "ntu-body-digits": Hostile(
+        "a body id of 5,000 digits", "S001C001P001R001A001.skeleton", lambda: _ntu_body("9" * 5000)
+    ),
+    "deep-nulls": Hostile("a null in lists 40 deep", "a.json", lambda: _deep_nulls(40)),
     "overlapping": Hostile("20,000 entries over one stream", "a.npz", lambda: _overlapping_entries(20_000), PIXELS),
     "repeated": Hostile("300 entries of one name", "a.npz", lambda: _repeated_entries(300), PIXELS),
     "many-arrays": Hostile("every array at its limit", "a.npz", lambda: _many_arrays(9), PIXELS),
