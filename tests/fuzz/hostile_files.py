@@ -330,6 +330,18 @@ HOSTILE: dict[str, Hostile] = {
     "csv-image-digits": Hostile(
         "images with 100,000 digits", "a.csv", lambda: _csv_images(100_000), PIXELS | {"layout": None}, True
     ),
+    "csv-column-digits": Hostile(
+        "a column called by 100,000 digits",
+        "a.csv",
+        lambda: f"frame,joint,x,y,{'1' * 100_000}a1\n0,nose,1,2,3\n".encode(),
+        PIXELS | {"layout": None},
+    ),
+    "csv-late": Hostile(
+        "a time of 1e308 seconds",
+        "a.csv",
+        lambda: b"time,nose_x,nose_y\n-1e308,1,2\n0,1,2\n1e308,1,2\n",
+        {"unit": "pixel"},
+    ),
     "ntu-body-digits": Hostile(
         "a body id of 5,000 digits", "S001C001P001R001A001.skeleton", lambda: _ntu_body("9" * 5000)
     ),

@@ -266,7 +266,7 @@ def _joints(names: Sequence[str], taken: set[int]) -> _Found:
 
 def _unit_of(name: str) -> tuple[str, str | None]:
     """The name without a unit at its end, and the unit."""
-    found = _UNIT.fullmatch(name.strip())
+    found = None if len(name) > _LONGEST_NAME else _UNIT.fullmatch(name.strip())
     if found is None or not (_part(found[1]) or _single(found[1])):
         return name.strip(), None
     return found[1].strip(), UNITS[(found[2] or found[3]).lower()]
@@ -274,6 +274,8 @@ def _unit_of(name: str) -> tuple[str, str | None]:
 
 def _single(name: str) -> str | None:
     """The coordinate that a column of a table with one row per joint holds."""
+    if len(name) > _LONGEST_NAME:
+        return None
     words = [word for word in words_of(_UNIT.sub(r"\1", name)) if word not in _POSITION]
     whole = "_".join(words)
     return whole if whole in AXES else "confidence" if whole in _CONFIDENCE else None
