@@ -335,6 +335,7 @@ HOSTILE: dict[str, Hostile] = {
         "a.csv",
         lambda: f"frame,joint,x,y,{'1' * 100_000}a1\n0,nose,1,2,3\n".encode(),
         PIXELS | {"layout": None},
+        True,
     ),
     "csv-late": Hostile(
         "a time of 1e308 seconds",
