@@ -97,6 +97,11 @@ def _nested_keys(levels: int) -> bytes:
     return opened + twice + b"h" + bytes([levels]) + b"K\x01s."
 
 
+def _doubled(count: int) -> bytes:
+    """As many numbers on the unpickler's stack, the last doubled as many times, below some tuples."""
+    return b"\x80\x04(" + b")\x85" * 20 + b"K\x01" * count + b"2" * count + b"l."
+
+
 def _as_joblib(content: bytes) -> bytes:
     """The same pickle with a text in it by which it passes as one of joblib."""
     name = b"joblib.numpy_pickle"
@@ -299,6 +304,11 @@ HOSTILE: dict[str, Hostile] = {
     "many-lists": Hostile("a million lists", "a.pkl", lambda: annotated([[] for _ in range(1_000_000)]), PIXELS),
     "deep-pickle": Hostile("lists 400 deep", "a.pkl", lambda: annotated(_deep(400)), PIXELS),
     "nested-keys": Hostile("a key of 2^60 shared tuples", "a.pkl", lambda: _nested_keys(60), PIXELS),
+    "empty-lists": Hostile("5 million empty lists", "a.pkl", lambda: b"\x80\x04(" + b"]" * 5_000_000 + b"l.", PIXELS),
+    "tuples-of-tuples": Hostile(
+        "2.5 million tuples", "a.pkl", lambda: b"\x80\x04(" + b")\x85" * 2_500_000 + b"l.", PIXELS
+    ),
+    "doubled": Hostile("400,000 numbers doubled on the stack", "a.pkl", lambda: _doubled(400_000), PIXELS),
     "nested-joblib-keys": Hostile(
         "such a key where the unpickler is another", "a.pkl", lambda: _as_joblib(_nested_keys(60)), PIXELS
     ),
