@@ -347,6 +347,13 @@ HOSTILE: dict[str, Hostile] = {
         PIXELS | {"layout": None},
         True,
     ),
+    "csv-frames": Hostile(
+        "30,000 columns of frame numbers",
+        "a.csv",
+        lambda: f"{'frame,' * 30_000}nose_x,nose_y\n{'1,' * 30_001}1\n".encode(),
+        PIXELS | {"layout": None},
+        True,
+    ),
     "csv-late": Hostile(
         "a time of 1e308 seconds",
         "a.csv",

@@ -106,7 +106,7 @@ def _lines(path: Path) -> Iterator[tuple[str, list[Part]]]:
             entry = json.loads(line)
             parts = [_part(event) for event in entry["events"]]
             yield str(entry["filename"]), parts
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             reason = f"expected filename and events with start_time < end_time and description ({error})"
             raise bad_file(path, f"line {number}", f"{reason}.") from None
 
