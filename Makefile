@@ -64,7 +64,7 @@ test-wheel: wheel
 	"$$folder/venv/bin/python" -I "$(CURDIR)/tests/check_wheel.py" "$(CURDIR)"
 
 # Readers on damaged and exaggerated files, in limited memory: a table of files, findings, worst time and worst memory.
-# A long run: make fuzz SECONDS=36000 FUZZ="--seed 1 --files 100000 --keep findings --report fuzz.txt"
+# A long run: make fuzz SECONDS=36000 FUZZ="--seed 1 --files 100000 --keep findings --report fuzz.txt --progress fuzz.json"
 SECONDS ?= 60
 fuzz: $(VENV)/.dev
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(FUZZ)

@@ -20,7 +20,8 @@ import scipy.io
 from hostile_files import itself, shared_lists
 
 
-WORDS = ("9" * 400, "1e308", "-1e308", "nan", "1e-300", "0", "99999999999", "-1", "x" * 100_000, "\x1b[2J", "a,b", '"')
+NUMBERS = ("9" * 400, "9" * 5000, "1" * 100_000 + "a1", "1e308", "-1e308", "nan", "1e-300", "0", "99999999999", "-1")
+WORDS = (*NUMBERS, "x" * 100_000, "\x1b[2J", "a,b", '"')
 
 
 def exaggerated(name: str, content: bytes, chance: random.Random) -> bytes:

@@ -97,6 +97,11 @@ def _nested_keys(levels: int) -> bytes:
     return opened + twice + b"h" + bytes([levels]) + b"K\x01s."
 
 
+def _doubled(count: int) -> bytes:
+    """As many numbers on the unpickler's stack, the last doubled as many times, below some tuples."""
+    return b"\x80\x04(" + b")\x85" * 20 + b"K\x01" * count + b"2" * count + b"l."
+
+
 def _as_joblib(content: bytes) -> bytes:
     """The same pickle with a text in it by which it passes as one of joblib."""
     name = b"joblib.numpy_pickle"
@@ -231,6 +236,27 @@ def _layout_json(count: int) -> bytes:
     return text_of_json({"layout": _layout(count), "fps": 30, "frames": [{"people": [{"keypoints": [[1, 2]] * 17}]}]})
 
 
+# Digits
+
+
+def _coco_image(name: str) -> bytes:
+    return text_of_json([{"image_id": name, "category_id": 1, "keypoints": [1, 2, 1] * 17, "score": 1}] * 2)
+
+
+def _csv_images(digits: int) -> bytes:
+    rows = [f"{'1' * digits}a{number}.jpg,1,2\n" for number in range(3)]
+    return ("image,nose_x,nose_y\n" + "".join(rows)).encode()
+
+
+def _ntu_body(body_id: str) -> bytes:
+    return f"1\n1\n{body_id}{' 0' * 9}\n25\n{('0 ' * 11 + '2' + chr(10)) * 25}".encode()
+
+
+def _deep_nulls(levels: int) -> bytes:
+    nested = "[" * levels + "null" + "]" * levels
+    return f'{{"layout": "coco-17", "fps": 30, "frames": [{{"people": [{{"keypoints": {nested}}}]}}]}}'.encode()
+
+
 # Crowds
 
 
@@ -278,6 +304,11 @@ HOSTILE: dict[str, Hostile] = {
     "many-lists": Hostile("a million lists", "a.pkl", lambda: annotated([[] for _ in range(1_000_000)]), PIXELS),
     "deep-pickle": Hostile("lists 400 deep", "a.pkl", lambda: annotated(_deep(400)), PIXELS),
     "nested-keys": Hostile("a key of 2^60 shared tuples", "a.pkl", lambda: _nested_keys(60), PIXELS),
+    "empty-lists": Hostile("5 million empty lists", "a.pkl", lambda: b"\x80\x04(" + b"]" * 5_000_000 + b"l.", PIXELS),
+    "tuples-of-tuples": Hostile(
+        "2.5 million tuples", "a.pkl", lambda: b"\x80\x04(" + b")\x85" * 2_500_000 + b"l.", PIXELS
+    ),
+    "doubled": Hostile("400,000 numbers doubled on the stack", "a.pkl", lambda: _doubled(400_000), PIXELS),
     "nested-joblib-keys": Hostile(
         "such a key where the unpickler is another", "a.pkl", lambda: _as_joblib(_nested_keys(60)), PIXELS
     ),
@@ -299,6 +330,40 @@ HOSTILE: dict[str, Hostile] = {
     ),
     "json-layout": Hostile("a layout of 60,000 joints", "a.json", lambda: _layout_json(60_000)),
     "parquet-layout": Hostile("a layout of 60,000 joints", "a.parquet", lambda: _layout_parquet(60_000)),
+    "image-digits": Hostile(
+        "an image whose number has a million digits",
+        "a.json",
+        lambda: _coco_image("1" * 1_000_000 + "a1"),
+        {"fps": 30, "layout": "coco-17"},
+        True,
+    ),
+    "csv-image-digits": Hostile(
+        "images with 100,000 digits", "a.csv", lambda: _csv_images(100_000), PIXELS | {"layout": None}, True
+    ),
+    "csv-column-digits": Hostile(
+        "a column called by 100,000 digits",
+        "a.csv",
+        lambda: f"frame,joint,x,y,{'1' * 100_000}a1\n0,nose,1,2,3\n".encode(),
+        PIXELS | {"layout": None},
+        True,
+    ),
+    "csv-frames": Hostile(
+        "30,000 columns of frame numbers",
+        "a.csv",
+        lambda: f"{'frame,' * 30_000}nose_x,nose_y\n{'1,' * 30_001}1\n".encode(),
+        PIXELS | {"layout": None},
+        True,
+    ),
+    "csv-late": Hostile(
+        "a time of 1e308 seconds",
+        "a.csv",
+        lambda: b"time,nose_x,nose_y\n-1e308,1,2\n0,1,2\n1e308,1,2\n",
+        {"unit": "pixel"},
+    ),
+    "ntu-body-digits": Hostile(
+        "a body id of 5,000 digits", "S001C001P001R001A001.skeleton", lambda: _ntu_body("9" * 5000)
+    ),
+    "deep-nulls": Hostile("a null in lists 40 deep", "a.json", lambda: _deep_nulls(40)),
     "overlapping": Hostile("20,000 entries over one stream", "a.npz", lambda: _overlapping_entries(20_000), PIXELS),
     "repeated": Hostile("300 entries of one name", "a.npz", lambda: _repeated_entries(300), PIXELS),
     "many-arrays": Hostile("every array at its limit", "a.npz", lambda: _many_arrays(9), PIXELS),

@@ -1,15 +1,17 @@
 """`make fuzz SECONDS=60`: every reader on damaged and exaggerated files, in limited memory; a table of what was found.
 
     python tests/fuzz/run.py --seconds 60 --seed 7 --formats csv bvh
-    python tests/fuzz/run.py --seconds 36000 --files 100000 --report fuzz.txt   # the long run; the table every minute
+    python tests/fuzz/run.py --seconds 36000 --files 100000 --report fuzz.txt --progress fuzz.json   # the long run
 
 A file that is neither read nor refused in one line that names it, or that takes more than 5 s or 1,500 MB, is a
 finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed, format and
-number, so a finding can be made again: `--formats NAME --seed SEED --first NUMBER --files 1`.
+number, so a finding can be made again: `--formats NAME --seed SEED --first NUMBER --files 1`. With `--progress` the
+same command resumes after an interruption, at the last batch of each format.
 """
 
 import argparse
 import gc
+import json
 import os
 import random
 import resource
@@ -21,7 +23,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +38,7 @@ from format_samples import SAMPLES, Sample  # noqa: E402
 from hostile_files import HOSTILE  # noqa: E402
 from test_fuzz_readers import damaged  # noqa: E402
 
+from motionhub.atomic import write_text  # noqa: E402
 from motionhub.data.datasets.datasets import DATASETS  # noqa: E402
 from motionhub.data.datasets.reading import read  # noqa: E402
 from motionhub.data.formats import decoding  # noqa: E402
@@ -182,6 +185,26 @@ def report(tallies: dict[str, Tally]) -> str:
     return "\n".join([table(tallies), *findings, hand_made])
 
 
+def _run_of(arguments: argparse.Namespace) -> dict[str, int]:
+    return {"seed": arguments.seed, "first": arguments.first}
+
+
+def progress_of(arguments: argparse.Namespace) -> dict[str, Tally]:
+    """What the run has of each format: nothing, or what `--progress` holds; a file of another run is a ValueError."""
+    tallies = {name: Tally() for name in arguments.formats}
+    if arguments.progress and arguments.progress.exists():
+        kept = json.loads(arguments.progress.read_text(encoding="utf-8"))
+        if kept["run"] != _run_of(arguments):
+            raise ValueError(f"{arguments.progress}: of a run with {kept['run']}, not {_run_of(arguments)}.")
+        tallies |= {name: Tally(**tally) for name, tally in kept["formats"].items() if name in tallies}
+    return tallies
+
+
+def write_progress(tallies: dict[str, Tally], arguments: argparse.Namespace) -> None:
+    kept = {"run": _run_of(arguments), "formats": {name: asdict(tally) for name, tally in tallies.items()}}
+    write_text(arguments.progress, json.dumps(kept))
+
+
 def _run_stages(tallies: dict[str, Tally], arguments: argparse.Namespace) -> None:
     """Runs batches of every format up to each stage, and to `--files`, the fastest formats first."""
     end = time.monotonic() + arguments.seconds
@@ -196,6 +219,8 @@ def _run_stages(tallies: dict[str, Tally], arguments: argparse.Namespace) -> Non
                     numbers = range(first, min(first + size, arguments.first + stage))
                     in_a_process(name, numbers, arguments.seed, Path(temporary) / name, tallies[name])
                     _keep(Path(temporary) / name, arguments.keep)
+                    if arguments.progress:
+                        write_progress(tallies, arguments)
                     if arguments.report:
                         arguments.report.write_text(report(tallies) + "\n", encoding="utf-8")
 
@@ -214,13 +239,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--formats", nargs="*", default=sorted(SAMPLES))
     parser.add_argument("--keep", type=Path, default=None, help="folder of the files that were findings")
-    parser.add_argument("--report", type=Path, default=None, help="file that gets the table after every round")
+    parser.add_argument("--report", type=Path, default=None, help="file that gets the table after every batch")
+    parser.add_argument("--progress", type=Path, default=None, help="file by which an interrupted run resumes")
     arguments = parser.parse_args()
     import h5py  # type: ignore[import-untyped]  # noqa: F401  # before the forks, once
     import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: F401
 
     decoding.subprocess = SimpleNamespace(**{**vars(subprocess), "run": forked})  # type: ignore[attr-defined]
-    tallies = {name: Tally() for name in arguments.formats}
+    tallies = progress_of(arguments)
     gc.freeze()  # a collection in a fork would copy every page of this process
     _run_stages(tallies, arguments)
     print(report(tallies))

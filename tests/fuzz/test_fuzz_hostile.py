@@ -16,7 +16,8 @@ MOST_SECONDS, MOST_MEGABYTES = 5.0, 1500
 # More than a second to make or to read.
 SLOW = {name for name in HOSTILE if name.startswith("wide-")} | {
     *("many-numbers", "many-lists", "coco-crowd", "coco-crowd-1000", "json-crowd", "csv-crowd", "gzip", "bvh-joints"),
-    *("keys-of-one-hash", "repeated", "overlapping", "long-csv-joints", "objects-json"),
+    *("keys-of-one-hash", "repeated", "overlapping", "long-csv-joints", "objects-json", "empty-lists"),
+    "tuples-of-tuples",
 }
 
 

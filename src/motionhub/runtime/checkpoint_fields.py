@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,4 @@ def _wrong(key: str, value: Any) -> str:
 def _names_labels(value: Any) -> bool:
     if not isinstance(value, dict) or len(value) > _MOST:
         return False
-    return all(
-        str(label).isascii() and str(label).isdigit() and isinstance(name, str) for label, name in value.items()
-    )
+    return all(re.fullmatch("[0-9]{1,9}", str(label)) and isinstance(name, str) for label, name in value.items())

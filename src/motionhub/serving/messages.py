@@ -292,8 +292,8 @@ def _array(values: list[Any], name: str) -> np.ndarray:
     """Numbers as float32, null as NaN. Raises Refused for anything else."""
     try:
         array = np.asarray(values)
-        nulls = sum(value is None for value in array.flat) if array.dtype.kind == "O" else 0
-        if array.dtype.kind == "O" and {type(value) for value in array.flat} <= {int, float, type(None)}:
+        nulls = sum(value is None for value in array.ravel()) if array.dtype.kind == "O" else 0
+        if array.dtype.kind == "O" and {type(value) for value in array.ravel()} <= {int, float, type(None)}:
             array = array.astype(np.float64)
         if array.dtype.kind not in "iuf":
             raise ValueError

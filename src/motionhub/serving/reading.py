@@ -70,8 +70,8 @@ async def read_request(request: Request, limits: Limits) -> JsonBody | FileBody:
         raise Refused(415, f"Expected application/json or multipart/form-data, got {kind[:100] or 'no type'!r}.")
     most = limits.json if kind == "application/json" else limits.body
     stated = request.headers.get("content-length", "0")
-    if stated.isdecimal() and int(stated) > most:
-        raise Refused(413, f"Expected at most {most} bytes of {kind}, got {stated}; cut the recording.")
+    if stated.isdecimal() and (len(stated) > 18 or int(stated) > most):
+        raise Refused(413, f"Expected at most {most} bytes of {kind}, got {stated[:20]}; cut the recording.")
     received = 0
 
     async def receive() -> Any:

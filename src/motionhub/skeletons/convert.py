@@ -316,7 +316,8 @@ def frames_between(start_s: float, end_s: float, fps: float, num_frames: int) ->
         raise ValueError(f"Expected start_s <= end_s in seconds, got {start_s} and {end_s}.")
     # Times are written to the millisecond: a frame nearer than half of one, or a hundredth of a frame, is meant.
     slack = max(0.0005 * fps, 0.01) if fps < 500 else 0.01
-    first, end = np.clip(np.ceil(np.array([start_s, end_s]) * fps - slack), 0, num_frames)
+    with np.errstate(over="ignore"):
+        first, end = np.clip(np.ceil(np.array([start_s, end_s]) * fps - slack), 0, num_frames)
     return int(first), int(max(first, end))
 
 

@@ -64,11 +64,12 @@ def test_features_are_read_where_the_joints_are_absent(humanml3d):
         ("no numbers here\n", "has no line"),
         ("walks#walks/VERB#2.0#1.0\n", "start < end"),
         ("walks#walks/VERB#one#2\n", "expected seconds"),
+        ("".join(f"walks#walks#0#{1 + number / 1000}\n" for number in range(1001)), "at most 1000 parts"),
     ],
 )
 def test_texts_of_another_form_are_one_line_with_file_and_line(humanml3d, text, reason):
     (humanml3d / "texts" / "000002.txt").write_text(text)
-    with pytest.raises(ValueError, match=rf"000002\.txt.*{reason}"):
+    with pytest.raises(ValueError, match=rf"000002\.(txt|npy).*{reason}"):
         build_dataset("humanml3d", humanml3d, strict=True)
 
 
@@ -78,6 +79,13 @@ def test_a_part_after_the_recording_is_left_out_and_one_beyond_its_end_is_cut_wi
         rows = build_dataset("humanml3d", humanml3d)["full"]
     assert rows["num_frames"][1] == 40 and len(rows) == 3
     assert sum("left out" in str(each.message) for each in notes) >= 1
+
+
+def test_lines_of_another_form_are_one_note(humanml3d):
+    (humanml3d / "texts" / "000002.txt").write_text("x\n" * 1000 + "sits#sits#0#0\n")
+    with pytest.warns(FileNote, match="as are 999 more lines") as notes:
+        build_dataset("humanml3d", humanml3d)
+    assert sum("000002.txt" in str(each.message) for each in notes) < 5
 
 
 def test_kit_is_in_millimetres_and_a_recording_in_metres_is_an_error(tmp_path):

@@ -15,6 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 LISTS = {"train.json": 1, "val.json": 0}
 # Parts of AMASS's paths that name a recording: set, performer, motion.
 _NAMED_BY = 3
+_LATEST = 1e9
 _ENDINGS = re.compile(r"_?(?:poses|stageii)$")
 
 Entry = dict[str, Any]
@@ -29,19 +30,28 @@ def read(path: Path) -> list[SkeletonSequence]:
 def annotate(path: Path) -> ClipFacts:
     """The labels of frames as segments, else those of the whole recording; overlaps stay."""
     found, entry = _entry_of(path)
-    names = _categories(*_lists(path))
+    names = {name: number for number, name in enumerate(_categories(*_lists(path)))}
     whole = read(path)[0]
     segments = []
     labels = _labels(found, entry, "frame_ann") or _labels(found, entry, "seq_ann")
     for label in labels:
-        start, end = (label.get(key) for key in ("start_t", "end_t"))
-        times = (float(start), float(end)) if is_number(start) and is_number(end) else (0.0, whole.duration)
+        times = _times(found, label, whole.duration)
         first, last = (round(min(max(seconds, 0.0), whole.duration) * whole.fps) for seconds in times)
         if first < last:
-            segments += [(names.index(name), first, last) for name in label.get("act_cat") or ()]
+            segments += [(names[str(name)], first, last) for name in label.get("act_cat") or ()]
     captions = dict.fromkeys(str(label.get("proc_label", "")).strip() for label in _labels(found, entry, "seq_ann"))
     text = "\n".join(each for each in captions if each)
     return ClipFacts(None, None, None, LISTS[found.name], path.stem, segments=tuple(segments), caption=text)
+
+
+def _times(found: Path, label: Entry, duration: float) -> tuple[float, float]:
+    """Start and end in seconds; labels without them are of the whole recording."""
+    times = [label.get(key) for key in ("start_t", "end_t")]
+    if not all(map(is_number, times)):
+        return 0.0, duration
+    if not all(abs(each) < _LATEST for each in times):
+        raise bad_file(found, str(label.get("seg_id")), f"expected start_t and end_t in seconds, got {times}.")
+    return float(times[0]), float(times[1])
 
 
 def is_clip(path: Path) -> bool:

@@ -48,7 +48,7 @@ def clips_of(path: Path) -> list[tuple[SkeletonSequence, ClipFacts]]:
         where = f"{table} does not list it" if table else f"expected metadata/{TABLE} above it, found none"
         raise bad_file(path, "metadata", f"{where}.")
     texts = tuple(dict.fromkeys(text for name in CAPTIONS if (text := row.get(name, ""))))
-    actor = re.search(r"\d+", row.get("actor_uid", ""))
+    actor = re.search(r"\d{1,9}", row.get("actor_uid", ""))
     shape = next((f"{each}/" for each in _SHAPES[1:] if each in path.parts), "")
     facts = ClipFacts(
         _kinds(table).index(row[KIND]),
@@ -106,7 +106,7 @@ def _lines(path: Path) -> Iterator[tuple[str, list[Part]]]:
             entry = json.loads(line)
             parts = [_part(event) for event in entry["events"]]
             yield str(entry["filename"]), parts
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             reason = f"expected filename and events with start_time < end_time and description ({error})"
             raise bad_file(path, f"line {number}", f"{reason}.") from None
 

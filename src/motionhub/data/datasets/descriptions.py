@@ -32,7 +32,7 @@ def canonical_description(text: str) -> str | None:
         >>> canonical_description("see <a href='http://x'>this page</a>") is None
         True
     """
-    if _NOT_WORDS.search(text) or _SAYS_NOTHING.search(text) or len(text) > LONGEST:
+    if len(text) > LONGEST or _NOT_WORDS.search(text) or _SAYS_NOTHING.search(text):
         return None
     plain = _HOW_WELL.sub("", re.sub(r"\([^)]*\)", " ", text.replace("_", " ")))
     plain = re.sub(r"\s*[/;]\s*", ", ", plain)

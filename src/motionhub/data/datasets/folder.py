@@ -204,7 +204,7 @@ def is_clip(path: Path) -> bool:
 def table_classes(found: Path) -> tuple[str, ...]:
     """The labels of the table, sorted by number where all are numbers, else by name."""
     labels = {row.label for rows in load_table(found).values() for row in rows}
-    numbered = all(label.isascii() and label.isdigit() for label in labels)
+    numbered = all(label.isascii() and label.isdigit() and len(label) < 20 for label in labels)
     return tuple(sorted(labels, key=(lambda label: (int(label), label)) if numbered else None))
 
 

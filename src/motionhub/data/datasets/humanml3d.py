@@ -44,17 +44,21 @@ def parts_of(path: Path) -> list[Part]:
 
     A line of another form is left out with a note. Raises ValueError when no line is left.
     """
-    parts = []
+    parts, left_out = [], []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         fields = line.split("#")
         if not line.strip():
             continue
         if len(fields) != 4 or not fields[0].strip():
-            note(path, f"line {number}", f"expected sentence#words#start#end, got {line[:60]!r}; left out.")
+            left_out.append((number, line))
             continue
         parts.append(Part((fields[0].strip(),), *_times(path, number, fields[2], fields[3])))
     if not parts:
         raise bad_file(path, "texts", "has no line sentence#words#start#end.")
+    if left_out:
+        number, line = left_out[0]
+        others = f", as are {len(left_out) - 1} more lines" if len(left_out) > 1 else ""
+        note(path, f"line {number}", f"expected sentence#words#start#end, got {line[:60]!r}; left out{others}.")
     return parts
 
 

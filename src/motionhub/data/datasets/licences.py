@@ -10,7 +10,7 @@ _LISTED = tomllib.loads(Path(__file__).with_name("licences.toml").read_text(enco
 HUB_LICENCES = frozenset(_LISTED["hub"])
 # Anything else, also "no licence text", forbids redistribution.
 _OPEN = re.compile(r"(mit|apache|bsd|cc0|cc[ -]by|odc|pddl|public domain)\b", re.IGNORECASE)
-_FORBIDS = re.compile(r"\b(no|not|never|without|non)\b[\w\s,-]*\bre-?distribut", re.IGNORECASE)
+_FORBIDS = re.compile(r"\b(no|not|never|without|non)\b[\w\s,-]{0,200}\bre-?distribut", re.IGNORECASE)
 UNSTATED = "as the owner of the data says"
 
 

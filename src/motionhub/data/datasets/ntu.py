@@ -73,7 +73,7 @@ class _Lines:
 def _body(lines: _Lines, num_joints: int) -> tuple[int, np.ndarray]:
     """One body of one frame: a header of 10 numbers, the joint count, and a line of 12 numbers per joint."""
     body_id = lines.take("a body's header", 10)[0]
-    if not body_id.isascii() or not body_id.isdigit() or int(body_id) >= 2**63:
+    if not (body_id.isascii() and body_id.isdigit() and len(body_id) < 20 and int(body_id) < 2**63):
         raise lines.error(f"expected a body id (a whole number), got {body_id[:40]!r}.")
     joints = lines.take_count("the number of joints", 1)
     if joints != num_joints:

@@ -16,7 +16,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 PUBLISHED = Published("n-ucla")
 CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
-_NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
+_NAME = re.compile(r"a(\d{1,9})_s(\d{1,9})_e(\d{1,9})_v(\d{1,9})")
 
 
 def _frame(path: Path, index: int, frame: Any) -> np.ndarray:

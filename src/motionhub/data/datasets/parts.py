@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from motionhub.data.datasets.dataset import ClipFacts
-from motionhub.data.formats.files import kept_until_changed, note, read_text
+from motionhub.data.formats.files import bad_file, kept_until_changed, note, read_text
 from motionhub.skeletons.convert import cut, frames_between
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -14,6 +14,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # Values of `ClipFacts.setup` for the authors' lists.
 SETUPS = {"train": 1, "test": 0, "val": 2}
 _MAX_LIST_BYTES = 2**26
+_MOST_PARTS = 1000
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,12 @@ def described(
     """The clip of every part, with its captions, and its seconds in its id; `facts` has the rest.
 
     A part without a frame of the recording is left out, one that ends after it is cut, both with a note.
+    Raises ValueError for more than a thousand parts.
     """
-    found = []
-    for part in merged(parts):
+    found, different = [], merged(parts)
+    if len(different) > _MOST_PARTS:
+        raise bad_file(path, "texts", f"expected at most {_MOST_PARTS} parts of a recording, got {len(different)}.")
+    for part in different:
         start, end = frames_between(part.start_s, part.end_s, recording.fps, recording.num_frames)
         if start == end:
             seconds = f"the recording has {recording.duration:g} seconds"

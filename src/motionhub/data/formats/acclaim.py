@@ -268,7 +268,8 @@ def _positions(bones: list[_Bone], values: np.ndarray) -> np.ndarray:
 
 
 def _is_motion(head: str) -> bool:
-    return bool(re.search(r"^\s*(#!OML:ASF|:FULLY-SPECIFIED|:DEGREES|:RADIANS)", head, re.IGNORECASE | re.MULTILINE))
+    first = r"^[^\S\n]*(#!OML:ASF|:FULLY-SPECIFIED|:DEGREES|:RADIANS)"
+    return bool(re.search(first, head, re.IGNORECASE | re.MULTILINE))
 
 
 def matches(path: Path, head: bytes) -> bool:

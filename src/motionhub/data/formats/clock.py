@@ -28,6 +28,8 @@ _MOST_MISSING = 100_000
 
 
 _LONGEST_STAMP = 40
+# Seconds; nanoseconds since 1970 that are taken for seconds are less.
+_LATEST = 1e20
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 
 
@@ -69,9 +71,9 @@ def place_stamps(path: Path, seconds: np.ndarray, options: ReadOptions) -> tuple
     The rate is that of the shortest usual step. A single stamp states no rate: None.
 
     Raises:
-        ValueError: stamps that are not finite or do not ascend, far apart, or the caller states another rate.
+        ValueError: stamps that are no times or do not ascend, far apart, or the caller states another rate.
     """
-    if not np.isfinite(seconds).all() or (np.diff(seconds) <= 0).any():
+    if not (np.abs(seconds) < _LATEST).all() or (np.diff(seconds) <= 0).any():
         raise bad_file(path, "time", "expected time stamps that ascend from frame to frame.")
     if len(seconds) < 2:
         return np.zeros(len(seconds), np.int64), None
@@ -79,7 +81,10 @@ def place_stamps(path: Path, seconds: np.ndarray, options: ReadOptions) -> tuple
     if np.diff(positions).max() > _MOST_MISSING:
         gap = np.diff(seconds).max()
         raise bad_file(path, "time", f"a gap of {gap:g} s between two frames; these are several recordings.")
-    rate = positions[-1] / (seconds[-1] - seconds[0])
+    with np.errstate(over="ignore"):
+        rate = positions[-1] / (seconds[-1] - seconds[0])
+    if not np.isfinite(rate):
+        raise bad_file(path, "time", "expected time stamps that ascend from frame to frame.")
     if np.abs((seconds - seconds[0]) * rate - positions).max() > _EXACT:
         rate = _round_rate(rate, len(seconds))
     else:
@@ -112,7 +117,7 @@ def _counted(seconds: np.ndarray) -> np.ndarray:
 def _at_step(seconds: np.ndarray, step: float) -> np.ndarray:
     positions, on_time = [0], float(seconds[0])
     for now in seconds[1:].tolist():
-        count = min(max(round((now - on_time) / step), 1), 2 * _MOST_MISSING)
+        count = max(round(min((now - on_time) / step, 2 * _MOST_MISSING)), 1)
         on_time += count * step
         on_time += _FOLLOW * (now - on_time)  # follows a rate that is not exactly `step`
         positions.append(positions[-1] + count)

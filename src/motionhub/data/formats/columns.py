@@ -94,7 +94,7 @@ OF_PERSON = re.compile(
 
 # Joints of a person that others have too, where a part of the names says who.
 _FEWEST_JOINTS = 4
-_LONGEST_NAME = 200
+_LONGEST_NAME, _MOST_SEPARATORS = 200, 12
 _SIDES = {"left", "right", "l", "r"}
 
 
@@ -189,8 +189,9 @@ def columns_of(names: Sequence[str]) -> Columns | None:
     dims = 3 if all("z" in kinds for kinds in parts.values()) else 2
     scored = all("confidence" in kinds for kinds in parts.values())
     wanted = [*AXES[:dims], *(["confidence"] if scored else [])]
-    used = {column for kinds in found.parts.values() for column in kinds.values()}
-    others = [name for column, name in enumerate(names) if column not in used | taken and name not in found.left_out]
+    used = taken | {column for kinds in found.parts.values() for column in kinds.values()}
+    left_out = {*found.left_out}
+    others = [name for column, name in enumerate(names) if column not in used and name not in left_out]
     extra = [names[column] for role in ("person", "frame") for column in roles.get(role, [])[1:]]
     first = {role: columns[0] for role, columns in roles.items() if role != "recording"}
     unread = [
@@ -216,10 +217,10 @@ def columns_of(names: Sequence[str]) -> Columns | None:
 
 def _sort_frames(names: Sequence[str], roles: dict[str, list[int]]) -> None:
     """Beside a number of a frame, the name of a file is that of a recording."""
-    files = [column for column in roles.get("frame", []) if _FILES & {*words_of(names[column])}]
+    files = {column for column in roles.get("frame", []) if _FILES & {*words_of(names[column])}}
     if 0 < len(files) < len(roles.get("frame", [])):
         roles["frame"] = [column for column in roles["frame"] if column not in files]
-        roles.setdefault("recording", []).extend(files)
+        roles.setdefault("recording", []).extend(sorted(files))
 
 
 @dataclass
@@ -266,7 +267,7 @@ def _joints(names: Sequence[str], taken: set[int]) -> _Found:
 
 def _unit_of(name: str) -> tuple[str, str | None]:
     """The name without a unit at its end, and the unit."""
-    found = _UNIT.fullmatch(name.strip())
+    found = None if len(name) > _LONGEST_NAME else _UNIT.fullmatch(name.strip())
     if found is None or not (_part(found[1]) or _single(found[1])):
         return name.strip(), None
     return found[1].strip(), UNITS[(found[2] or found[3]).lower()]
@@ -274,6 +275,8 @@ def _unit_of(name: str) -> tuple[str, str | None]:
 
 def _single(name: str) -> str | None:
     """The coordinate that a column of a table with one row per joint holds."""
+    if len(name) > _LONGEST_NAME:
+        return None
     words = [word for word in words_of(_UNIT.sub(r"\1", name)) if word not in _POSITION]
     whole = "_".join(words)
     return whole if whole in AXES else "confidence" if whole in _CONFIDENCE else None
@@ -321,9 +324,11 @@ def by_person(values: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
     named = [OF_PERSON.fullmatch(name) for name in values]
     found = [None if each is None else (each[1], each[2]) for each in named]
     if not any(found):
-        found = [_known_part(name) for name in values]
-        if not all(found):
-            return None
+        found = []
+        for name in values:
+            found.append(_known_part(name))
+            if found[-1] is None:
+                return None
     people: dict[str, dict[str, Any]] = {}
     for part, (name, columns) in zip(found, values.items(), strict=True):
         who, joint = part or ("", name)
@@ -335,7 +340,7 @@ def by_person(values: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
 
 def _known_part(name: str) -> tuple[str, str] | None:
     """Who and joint of `Ann_left_eye` or `left_eye_2`; None where no part of the name is a joint that has a name."""
-    pieces = re.split(r"([_. :-])", name)
+    pieces = re.split(r"([_. :-])", name, maxsplit=_MOST_SEPARATORS)
     for cut in range(2, len(pieces), 2):
         before, after = "".join(pieces[: cut - 1]), "".join(pieces[cut:])
         if joint_name(after) in VOCABULARY and before.lower() not in _SIDES:

@@ -154,7 +154,9 @@ def number_array(path: Path, place: str, value: Any) -> np.ndarray:
     """A (nested) list of numbers as float64; null is NaN. Raises ValueError for anything else, also text and bool."""
     try:
         array = np.asarray(value)
-        nullable = array.dtype.kind == "O" and all(item is None or type(item) in (int, float) for item in array.flat)
+        nullable = array.dtype.kind == "O" and all(
+            item is None or type(item) in (int, float) for item in array.ravel()
+        )
         if array.dtype.kind in "iuf" or nullable:
             return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):

@@ -11,7 +11,9 @@ from typing import Any
 from motionhub.data.formats.files import bad_file, note
 
 
-_LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
+# Of names read backwards: that is one pass over a long name, where a search from its start is one for every digit.
+_LAST_NUMBER = re.compile(r"\D*(\d{1,15})")
+_LAST_DIGITS = re.compile(r"\A(\D*)\d+")
 # Roboflow appends a hash to the name of an image: frame_0012_jpg.rf.3fa8c9d2e.jpg.
 _HASH = r"(?:[_.](?:jpe?g|png|bmp|tiff?|webp))?\.rf\.[0-9a-zA-Z]+"
 _HASHED = re.compile(rf"{_HASH}(?=\.\w+$|$)")
@@ -28,8 +30,13 @@ VIDEOS = ("video_id", "vid_id", "video", "video_name")
 def number_in(name: Any, default: int) -> int:
     """The last number in a file name: 12 in "cam1_000012.jpg" and "frame_12_jpg.rf.3fa8c9d2e.jpg"; a UUID has none."""
     stem = Path(without_hash(name)).stem if isinstance(name, str) else ""
-    found = None if _UUID.fullmatch(stem) else _LAST_NUMBER.search(stem)
-    return default if found is None else int(found[1])
+    found = None if _UUID.fullmatch(stem) else _LAST_NUMBER.match(stem[::-1])
+    return default if found is None else int(found[1][::-1])
+
+
+def without_number(name: str) -> str:
+    """The name of an image without its last number."""
+    return _LAST_DIGITS.sub(r"\1", without_hash(name)[::-1])[::-1]
 
 
 def without_hash(name: str) -> str:
@@ -115,7 +122,7 @@ def recording_keys(images: list[tuple[str, str]]) -> list[str]:
         return folders
     if not any(names):
         return [""] * len(names)
-    before = [_LAST_NUMBER.sub("", PurePath(name).stem) for name in names]
+    before = [without_number(PurePath(name).stem) for name in names]
     of_number: dict[int, set[str]] = {}
     for prefix, name in zip(before, names, strict=True):
         of_number.setdefault(number_in(name, -1), set()).add(prefix)

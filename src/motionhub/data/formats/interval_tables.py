@@ -57,7 +57,7 @@ _NOBODY = "No focal subject"
 _PERSON = re.compile(r"(?:person|subject|track|p|id)?[ _#-]*(\d{1,9})(?: \(\d+\))?", re.IGNORECASE)
 # Datavyu's database: its version, a column, a cell.
 _DATABASE = re.compile(r"#\d+")
-_DATABASE_COLUMN = re.compile(r"(.+?) \([A-Z]+,.*\)-.*")
+_DATABASE_COLUMN = re.compile(r"(.{1,200}?) \([A-Z]+,.*\)-.*")
 _STAMP = r"(\d{1,6}:\d{1,2}:\d{1,2}:\d{1,3})"
 _CELL = re.compile(rf"{_STAMP},{_STAMP},\(?(.*?)\)?")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")

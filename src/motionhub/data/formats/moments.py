@@ -12,7 +12,7 @@ from motionhub.data.formats.clock import clock_seconds, place_stamps, seconds_pe
 from motionhub.data.formats.columns import Columns
 from motionhub.data.formats.detections import frame_positions
 from motionhub.data.formats.files import bad_file, note
-from motionhub.data.formats.folders import number_in, without_hash
+from motionhub.data.formats.folders import number_in, without_number
 from motionhub.data.formats.format import ReadOptions
 
 
@@ -53,7 +53,7 @@ def _without_number(name: str, endings: tuple[str, ...] = ("",)) -> str:
         return name
     if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
         return name
-    return re.sub(r"\d+(?=\D*$)", "", without_hash(name))
+    return without_number(name)
 
 
 def people_of(columns: Columns, rows: list[Row]) -> list[str]:

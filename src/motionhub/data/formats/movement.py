@@ -1,5 +1,6 @@
 """Exchange with the package `movement`: xarray datasets of poses, which it reads of many animal-pose programs."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,7 @@ def from_movement(
     attrs = dict(dataset.attrs)
     found, order = layout_of_names(_NAME, names, options)
     points = position.transpose(3, 0, 2, 1)[:, :, order]
-    numbers = [int(name.rpartition("_")[2]) if name.rpartition("_")[2].isdecimal() else -1 for name in people]
+    numbers = [int(end) if re.fullmatch(r"\d{1,18}", end := name.rpartition("_")[2]) else -1 for name in people]
     unique = len(set(numbers)) == len(numbers) and min(numbers, default=0) >= 0
     stated = attrs.get("unit")
     return options.sequence(

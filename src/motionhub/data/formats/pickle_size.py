@@ -15,11 +15,16 @@ _PER_BYTE, _FEW = 4, 2**22
 # What converting one costs beside its content, in numbers.
 _LIST, _DICT, _ARRAY = 8, 64, 256
 _DEEPEST = 100
+_EMPTY: dict[type, int] = {list: _LIST, tuple: _LIST, dict: _DICT}
+_PLAIN = {int, float, bool, str, bytes, type(None)}
 # The hash of a tuple walks all that it shares, and integers from here on may all have one hash.
 _DEEPEST_KEY, _LARGE_NUMBER, _MOST_LARGE_NUMBERS = 16, 2**61 - 1, 10_000
 _MEMO_WRITES = {"PUT", "BINPUT", "LONG_BINPUT"}
 _MEMO_READS = {"GET", "BINGET", "LONG_BINGET"}
 _TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
+_COSTS = dict.fromkeys(("EMPTY_LIST", "LIST", "EMPTY_TUPLE", *_TUPLES), _LIST) | dict.fromkeys(
+    ("EMPTY_DICT", "DICT"), _DICT
+)
 
 
 def check_operations(content: bytes) -> None:
@@ -27,16 +32,18 @@ def check_operations(content: bytes) -> None:
 
     Raises:
         UnpicklingError: a memo number above the count of operations (Python allocates that many places), many integers
-            of one hash, or tuples nested deeper than keys of dicts are.
+            of one hash, tuples nested deeper than keys of dicts are, or more lists than `check_content` lets pass.
     """
-    large, tuples = 0, 0
+    large, tuples, held = 0, 0, 0
     for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
         name = operation.name
         if name in _MEMO_WRITES and int(argument or 0) > count + 1:
             raise pickle.UnpicklingError(f"memo number {argument} after {count} operations")
         tuples += name in _TUPLES
+        held += _COSTS.get(name, 0)
         if type(argument) is int and not -_LARGE_NUMBER < argument < _LARGE_NUMBER:
             large += 1
+    _check_count(held, len(content))
     if large > _MOST_LARGE_NUMBERS:
         raise pickle.UnpicklingError(f"it has {large} integers of more than 61 bits")
     if tuples > _DEEPEST_KEY:
@@ -60,7 +67,13 @@ def _check_tuples(content: bytes) -> None:
             marks.append(len(stack))
             continue
         if name in ("DUP", "POP"):
-            stack = [*stack, stack[-1]] if name == "DUP" and stack else stack[:-1]
+            if name == "DUP":
+                stack += stack[-1:]
+            else:
+                del stack[-1:]
+            continue
+        if not operation.stack_before:
+            stack += [0] * len(operation.stack_after)
             continue
         taken = _taken(operation, stack, marks)
         deep = 1 + max(taken, default=0) if name in _TUPLES else 0
@@ -104,35 +117,45 @@ def check_content(value: Any, size: int, parts_of: Callable[[Any], tuple[int, Se
     Raises:
         UnpicklingError: as above.
     """
-    most = max(_FEW, _PER_BYTE * size)
     known: dict[int, tuple[int, int]] = {}  # numbers and depth
-    opened: set[int] = set()
+    opened: dict[int, tuple[int, list[Any]]] = {}
     pending = [value]
     while pending:
         item = pending[-1]
-        found = None if id(item) in known else _parts(item, parts_of)
+        found = None if id(item) in known else opened.get(id(item)) or _parts(item, parts_of)
         if found is None:
             pending.pop()
             continue
         count, inner = found
         if id(item) not in opened:
-            opened.add(id(item))
-            new = [part for part in inner if id(part) not in known]
-            if any(id(part) in opened for part in new):
-                raise pickle.UnpicklingError("a list or dict holds itself")
+            new = []
+            for part in inner:
+                if id(part) in opened or part is item:
+                    raise pickle.UnpicklingError("a list or dict holds itself")
+                if type(part) in _EMPTY and not part:
+                    known[id(part)] = (_EMPTY[type(part)], 1)
+                elif id(part) not in known:
+                    new.append(part)
             if new:
+                opened[id(item)] = found
                 pending += new
                 continue
-        opened.discard(id(item))
+        opened.pop(id(item), None)
         pending.pop()
-        count += sum(known[id(part)][0] for part in inner)
-        depth = 1 + max((known[id(part)][1] for part in inner), default=0)
-        if depth > _DEEPEST or count > most:
-            what = (
-                f"is nested {depth} deep" if depth > _DEEPEST else f"holds {count:.3g} numbers through lists it shares"
-            )
-            raise pickle.UnpicklingError(f"a pickle of {size} bytes {what}; split the recording")
+        depth = 1
+        if inner:
+            counts, depths = zip(*(known[id(part)] for part in inner), strict=True)
+            count, depth = count + sum(counts), 1 + max(depths)
+        if depth > _DEEPEST:
+            raise pickle.UnpicklingError(f"a pickle of {size} bytes is nested {depth} deep; split the recording")
+        _check_count(count, size)
         known[id(item)] = (count, depth)
+
+
+def _check_count(count: int, size: int) -> None:
+    if count > max(_FEW, _PER_BYTE * size):
+        what = f"holds {count:.3g} numbers in its lists"
+        raise pickle.UnpicklingError(f"a pickle of {size} bytes {what}; split the recording")
 
 
 def _parts(item: Any, parts_of: Callable[[Any], tuple[int, Sequence[Any]] | None]) -> tuple[int, list[Any]] | None:
@@ -146,5 +169,5 @@ def _parts(item: Any, parts_of: Callable[[Any], tuple[int, Sequence[Any]] | None
         if found is None:
             return None
         count, values = _ARRAY + found[0], list(found[1])
-    kinds = (list, tuple, dict)
-    return count, [part for part in values if isinstance(part, kinds) or parts_of(part) is not None]
+    others = [part for part in values if type(part) not in _PLAIN]
+    return count, [part for part in others if isinstance(part, list | tuple | dict) or parts_of(part) is not None]

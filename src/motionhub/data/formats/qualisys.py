@@ -68,8 +68,8 @@ def _clip(
             seconds.append(number(path, line, cells[heads.index("time")]))
         rows.append([number(path, line, cell) for cell in values[:width]])
     stated = facts.get("NO_OF_FRAMES", [""])[0]
-    if not rows or (stated.isdecimal() and int(stated) != len(rows)):
-        raise bad_file(path, f"line {len(lines)}", f"expected {stated} frames, got {len(rows)}; is it cut off?")
+    if not rows or (stated.isdecimal() and stated.lstrip("0") != str(len(rows))):
+        raise bad_file(path, f"line {len(lines)}", f"expected {stated[:20]} frames, got {len(rows)}; is it cut off?")
     points = nan_at_origin(np.array(rows).reshape(len(rows), len(names), 3))
     return clip_of_markers(
         path, names, points, options, rate=rate, unit="millimetre", frames=frames or None, seconds=seconds or None

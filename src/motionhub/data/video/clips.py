@@ -3,6 +3,7 @@
 A processor has `frame_numbers(num_frames, fps, training, generator)` and `process(frames, training, generator)`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -100,8 +101,10 @@ def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path
         if not line.strip():
             continue
         name, _, label = line.strip().replace(",", " ").rpartition(" ")
-        if not name.strip() or not label.isdigit():
-            raise ValueError(f"{path}, line {number}: expected 'FILE LABEL' with a number from 0 on, got {line!r}.")
+        if not name.strip() or not re.fullmatch(r"[0-9]{1,18}", label):
+            raise ValueError(
+                f"{path}, line {number}: expected 'FILE LABEL' with a number from 0 on, got {line[:200]!r}."
+            )
         sources.append(Path(root) / name.strip())
         labels.append(int(label))
     if not sources:
