@@ -94,7 +94,7 @@ def refine(
 
 
 def _repaired(motion: SkeletonSequence, steps: Sequence[str]) -> SkeletonSequence:
-    """After the steps; the default ones until they change nothing, as smoothing shows outliers that noise has hidden."""
+    """After the steps; the default ones until nothing changes, as smoothing shows outliers that noise has hidden."""
     for _ in range(_MOST_ROUNDS if tuple(steps) == DEFAULT_STEPS else 1):
         before = motion
         for step in steps:
