@@ -1,6 +1,6 @@
 """Does refinement make poses better? Classical filters and SST-A against truth, and three real estimators together.
 
-    python benchmarks/claims/refinement.py [--data DIR] [--output DIR] [--only simulated sbit uiprmd experts]
+    python benchmarks/claims/refinement.py [--data DIR] [--output DIR] [--only clean simulated sbit uiprmd experts]
 
 Prints a table per dataset, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
 MOTIONHUB_SHARED/data (../shared/data). Nothing is fitted to it: all filters run with their defaults.
@@ -20,7 +20,18 @@ from experiment import SHARED
 from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
-from motionhub import SkeletonSequence, aggregate_experts, convert_layout, read, refine
+from motionhub import (
+    SkeletonLayout,
+    SkeletonSequence,
+    aggregate_experts,
+    convert_layout,
+    generate,
+    read,
+    refine,
+    resample,
+)
+from motionhub.data.synthetic.days import DAY_MOTIONS
+from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.metrics.pose_error import mpjpe, pck
 from motionhub.poses import filters
 from motionhub.reproduction.comparison import report_gates
@@ -44,12 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "data")
     parser.add_argument("--output", type=Path, default=None, help="folder for the image of the three experts")
-    parts = ["simulated", "sbit", "uiprmd", "experts"]
+    parts = ["clean", "simulated", "sbit", "uiprmd", "experts"]
     parser.add_argument("--only", nargs="+", default=parts, choices=parts)
     parser.add_argument("--clips", type=int, default=200, help="simulated clips")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     gates: dict[str, bool] = {}
+    if "clean" in arguments.only:
+        gates |= clean_motions(arguments.data, arguments.seed)
     if "simulated" in arguments.only:
         gates |= simulated_experts(arguments.data, arguments.clips, arguments.seed)
     if "sbit" in arguments.only:
@@ -70,6 +83,40 @@ def show(title: str, columns: dict[str, str], rows: dict[str, Sequence[float]]) 
             f"{name:<22}"
             + "".join(f"{text:>{max(8, len(each)) + 1}}" for each, text in zip(columns, cells, strict=True))
         )
+
+
+# -- clean motions, which refinement must leave alone
+
+RATES, VICON_FPS = (15, 30, 60, 120), 33
+MOST_MOVED, MOST_LOST = 0.01, 0.02  # metres at the 99th percentile, share of the peak speed
+
+
+def clean_motions(data: Path, seed: int) -> dict[str, bool]:
+    """Every generated motion and the Vicon recordings at four rates: what refinement moves, worst first."""
+    motions = {**DAY_MOTIONS, **{each.phrases[0]: each.motion for each in captioned_motions()}}
+    made = [(name, fps, generate(motion, seed=seed, fps=fps)) for name, motion in motions.items() for fps in RATES]
+    with np.load(data / "uiprmd_vicon_s1-7.npz") as vicon:
+        points = np.split(vicon["frames"] * (float(vicon["scale_mm"]) / 1000), vicon["offsets"][1:-1])
+    markers = SkeletonLayout("markers", tuple(f"marker {n}" for n in range(points[0].shape[1])), (), "marker 0")
+    for number in range(0, len(points), 20):
+        recorded = SkeletonSequence(points[number][None], markers, VICON_FPS, "metre")
+        made += [(f"Vicon {number}", fps, resample(recorded, fps)) for fps in (15, VICON_FPS)]
+    rows = [(*changed(clip), name, fps) for name, fps, clip in made]
+    print(f"\n{len(rows)} clean clips, seed {seed}: cm moved at the 99th percentile, % of peak speed lost; worst ten")
+    for moved, lost, name, fps in sorted(rows, key=lambda row: -max(row[0] / MOST_MOVED, row[1] / MOST_LOST))[:10]:
+        print(f"{name:<34}{fps:>4g} fps {100 * moved:>7.2f} {100 * lost:>7.2f}")
+    return {
+        "clean: under 1 cm at the 99th percentile": max(row[0] for row in rows) < MOST_MOVED,
+        "clean: under 2 % of the peak speed": max(row[1] for row in rows) < MOST_LOST,
+    }
+
+
+def changed(clip: SkeletonSequence) -> tuple[float, float]:
+    """Metres by which refinement moves a joint, at the 99th percentile; and the share of peak speed that it takes."""
+    refined = refine(clip)
+    moved = np.linalg.norm(refined.keypoints - clip.keypoints, axis=-1)
+    before, after = (np.nanmax(np.linalg.norm(np.diff(each.keypoints, axis=1), axis=-1)) for each in (clip, refined))
+    return float(np.nanpercentile(moved, 99)), float(1 - after / max(before, 1e-9))
 
 
 # -- three simulated experts on projected motion capture

@@ -36,6 +36,14 @@ def test_labels_give_a_table_intervals_and_images(clip, tmp_path, capsys):
     assert (tmp_path / "ribbon.png").stat().st_size > 1000 and (tmp_path / "clip.gif").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("command", ["predict", "segment", "quality", "index"])
+def test_a_file_that_is_not_there_is_said_before_a_model_is_loaded(command, tmp_path, capsys):
+    (tmp_path / "kicks").mkdir()
+    words = [str(tmp_path / "kickz"), "--model", str(tmp_path / "no model")]
+    assert main([command, *words, *(["-o", str(tmp_path / "index")] if command == "index" else [])])
+    assert f"kickz: no such file or folder; did you mean {tmp_path / 'kicks'}?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--labels", "sit down, clap, walk"], ["--model", NAMED]], ids=["2-D", "3-D"])
 def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatch):
     pytest.importorskip("PIL")
@@ -49,6 +57,8 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
         return SimpleNamespace(tracks=tracks)
 
     monkeypatch.setattr("motionhub.poses.extraction.extract_clip", found)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "somebody.mp4").touch()
     scores, image = tmp_path / "scores.json", tmp_path / "clip.gif"
     assert main(["predict", "somebody.mp4", *words, "--json", str(scores), "--gif", str(image)]) == 0
     assert looked == ["somebody.mp4"] and image.stat().st_size > 1000

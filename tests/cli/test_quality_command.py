@@ -116,6 +116,8 @@ def test_a_model_scores_every_person_of_a_file_and_says_how_sure_it_is(tmp_path,
     ]
     monkeypatch.setattr("motionhub.cli.quality.check_kind", lambda *arguments: None)
     monkeypatch.setattr("motionhub.cli.quality.load_pipeline", lambda *arguments: lambda file, **facts: answers)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "squat.npz").touch()
     assert run_cli("quality", "squat.npz", "--model", "some/model", "--json", tmp_path / "a.json") == 0
     assert capsys.readouterr().out.splitlines()[:4] == [
         "squat.npz",

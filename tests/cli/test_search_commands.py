@@ -88,7 +88,7 @@ def test_a_folder_with_a_file_for_each_frame_is_one_clip(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["index", "{}/missing", "-o", "{}/x", "--model", "{}/model"], "folder of skeleton files"),
+        (["index", "{}/missing", "-o", "{}/x", "--model", "{}/model"], "no such file or folder"),
         (["search", "{}/clips", "{}/query.npz"], "is no index"),
         (["search", "{}/kept", "{}/query.npz", "--frame", "99"], "got frame 99"),
         (["search", "{}/kept", "{}/query.npz", "--person", "3"], "got person 3"),

@@ -7,9 +7,10 @@ import pytest
 from analytic_motions import straight_walk
 
 from motionhub.data.synthetic.generate import Scene, generate
+from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.pipelines.pose_refinement import refine
 from motionhub.poses import filters
-from motionhub.skeletons.convert import resample
+from motionhub.skeletons.convert import convert_layout, resample
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -115,6 +116,29 @@ def test_refinement_leaves_clean_motion_and_its_speed_alone(action, fps):
     change = np.linalg.norm(refined.keypoints - clip.keypoints, axis=-1)
     assert np.percentile(change, 99) < 0.01  # metres
     assert peak_speed(refined) > 0.98 * peak_speed(clip)
+
+
+@pytest.mark.parametrize("layout", [None, "coco-17"])
+@pytest.mark.parametrize("phrase", ["jumping jacks", "run", "wipe face while walking"])
+def test_quick_motion_at_a_low_frame_rate_is_no_noise(phrase, layout):
+    clip = quick(phrase, layout)
+    refined = refine(clip)
+    assert np.percentile(np.linalg.norm(refined.keypoints - clip.keypoints, axis=-1), 99) < 0.01  # metres
+    assert peak_speed(refined) > 0.98 * peak_speed(clip)
+
+
+def test_noise_at_a_low_frame_rate_is_taken_away_once_for_all():
+    clip = quick("wipe face while walking", None)
+    noisy = clip.replace(keypoints=clip.keypoints + np.random.default_rng(0).normal(0, 0.02, clip.keypoints.shape))
+    refined = refine(noisy)
+    assert rms(refined, clip) < 0.8 * rms(noisy, clip)
+    np.testing.assert_array_equal(refine(refined).keypoints, refined.keypoints)
+
+
+def quick(phrase, layout):
+    motion = next(each.motion for each in captioned_motions() if each.phrases[0] == phrase)
+    clip = generate(motion, seed=3, fps=15)
+    return clip if layout is None else convert_layout(clip, layout)
 
 
 def peak_speed(clip):

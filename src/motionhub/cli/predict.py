@@ -21,6 +21,7 @@ from motionhub.cli.options import (
     with_decoding,
     with_metadata,
 )
+from motionhub.cli.recordings import check_files
 from motionhub.cli.report import save_json, who
 from motionhub.cli.segment import duration_of, interval_line, intervals_table, save_intervals
 from motionhub.hub.packaged import check_weights
@@ -61,6 +62,7 @@ def predict(
     metadata: dict[str, Any],
 ) -> None:
     """Name the action of every person in skeleton files or videos."""
+    check_files(files)
     from transformers import pipeline
 
     from motionhub.auto import AutoModelForZeroShotActionClassification

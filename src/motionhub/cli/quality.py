@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from motionhub.cli.models import check_kind, load_pipeline
 from motionhub.cli.options import Json, model_option, with_metadata
-from motionhub.cli.recordings import check_suffix
+from motionhub.cli.recordings import check_files, check_suffix
 from motionhub.cli.report import counted, save_json, who
 
 
@@ -79,6 +79,7 @@ def quality(
 
 def _score(files: list[str], model: str, json: str | None, metadata: dict[str, Any]) -> None:
     """Prints the score of every person, how sure it is, and why it may mean nothing."""
+    check_files(files)
     from motionhub.auto import AutoModelForMovementQuality
 
     check_kind(model, _KIND, "; a model of movement quality comes from examples/finetune_movement_quality.py.")

@@ -1,5 +1,7 @@
 """What the commands that measure a motion share: reading one clip of a file, and its up axis."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,6 +37,16 @@ def read_clip(file: str, metadata: dict[str, Any], *, number: int | None = None,
         raise ValueError(f"{file}: --clip_number must be in 0..{len(clips) - 1}, got {number}.")
     clip = clips[number or 0]
     return clip if up is None else clip.replace(up=up)
+
+
+def check_files(files: Iterable[str]) -> None:
+    """Raises ValueError for a file that is not there: said before a model is loaded, with the nearest name."""
+    for file in map(Path, (name for name in files if "://" not in name)):
+        if not file.exists():
+            there = [each.name for each in file.parent.iterdir()] if file.parent.is_dir() else []
+            near = difflib.get_close_matches(file.name, there, n=1, cutoff=0.75)
+            hint = f"did you mean {file.parent / near[0]}?" if near else "give the path of a file that can be read."
+            raise ValueError(f"{file}: no such file or folder; {hint}")
 
 
 def note_other_media(intervals: str | Path, files: list[str]) -> None:

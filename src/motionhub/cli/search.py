@@ -7,6 +7,7 @@ from typer import Argument, Option
 
 from motionhub.cli.models import load_pipeline
 from motionhub.cli.options import Json, TopK, model_option, with_metadata
+from motionhub.cli.recordings import check_files, check_suffix
 from motionhub.cli.report import counted, save_json
 
 
@@ -31,6 +32,7 @@ def index(
     metadata: dict[str, Any],
 ) -> None:
     """Vectors of all motions of a folder, for motionhub search."""
+    check_files([folder])
     from motionhub.retrieval.build import build_index
     from motionhub.retrieval.by_text import REPRESENTATION
 
@@ -70,6 +72,7 @@ def search(
     metadata: dict[str, Any],
 ) -> None:
     """The poses or clips of an index that are most similar to a query."""
+    check_files([index] if text else [index, query])
     from motionhub.pipelines.skeleton_pipeline import as_sequence
     from motionhub.retrieval.build import query_vector
     from motionhub.retrieval.index import MotionIndex
@@ -159,7 +162,6 @@ def map_(
     method: Annotated[Literal["pca", "umap"], Option(help="umap needs the package umap-learn")] = "pca",
 ) -> None:
     """Draw all entries of an index as points: near each other where motions are alike, coloured by their folder."""
-    from motionhub.cli.recordings import check_suffix
     from motionhub.retrieval.index import MotionIndex, positions
     from motionhub.visualization.plots import plot_map
 

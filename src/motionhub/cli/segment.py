@@ -7,6 +7,7 @@ from typer import Argument, Option
 
 from motionhub.cli.models import check_kind, kind_of, load_pipeline, segmenters
 from motionhub.cli.options import Clip, Clock, Labels, model_option, with_decoding, with_metadata
+from motionhub.cli.recordings import check_files
 from motionhub.cli.report import who
 
 
@@ -33,6 +34,7 @@ def segment(
     metadata: dict[str, Any],
 ) -> None:
     """Label the actions of each person over time in a skeleton file or video."""
+    check_files([file])
     if labels is None:
         if model is None:
             _check_three_dims(file, metadata)

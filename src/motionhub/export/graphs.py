@@ -1,6 +1,10 @@
 """A model as a graph of another runtime, by the exporters of transformers; no layer is written twice."""
 
+import io
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +87,25 @@ def exported(
     options = {"opset_version": OPSET} if to == "onnx" else {}
     config = AutoExportConfig.from_dict({"export_format": BACKENDS[to][0], "dynamic_shapes": shapes, **options})
     try:
-        with warnings.catch_warnings(), constant_bases(model):
-            warnings.simplefilter("ignore")
+        with _quiet(), constant_bases(model):
             return AutoHfExporter.from_config(config).export(traceable(model), dict(inputs), config=config)
     except (RuntimeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:240]
         raise ValueError(f"{type(model).__name__} cannot be exported to {to}: {reason}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' steps on stdout, and what they say of packages that no graph of ours needs."""
+    told = logging.getLogger("torch.onnx")
+    before = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        told.setLevel(before)
 
 
 class Enclosed(nn.Module):
@@ -172,8 +189,7 @@ def save_label_graph(model: Any, folder: Path) -> None:
     config = model.config
     inputs = (torch.randn(2, config.projection_size), torch.randn(3, config.text_size))
     shapes = ({0: Dim("motions")}, {0: Dim("labels")})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         program = torch.onnx.export(
             LabelSimilarities(model).eval(),
             inputs,
@@ -198,8 +214,7 @@ def save_stream(model: Any, context: int, folder: Path) -> dict[str, Any]:
         "length": torch.tensor([ENDLESS]),
         **state,
     }
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             step,
             tuple(inputs.values()),

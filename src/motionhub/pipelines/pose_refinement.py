@@ -27,6 +27,7 @@ STEPS: dict[str, Callable[[SkeletonSequence], SkeletonSequence]] = {
 # Swaps first, or a swapped wrist is an outlier; gaps after outliers, which leave some; smoothing last.
 DEFAULT_STEPS = ("swaps", "outliers", "gaps", "savitzky-golay")
 UNCHANGED = 1e-6  # of the body's size: less is rounding
+_MOST_ROUNDS = 5
 
 
 def refine(
@@ -47,7 +48,7 @@ def refine(
         inputs: a path, `SkeletonSequence`, dataset row or array as for every pipeline; or a list of them, one per pose
             estimator ("expert") of the same video, aggregated first (SST-A). The first decides layout, frame rate and
             image size, and wins ties.
-        steps: names of `STEPS`, in order; () for none.
+        steps: names of `STEPS`, in order; () for none. The default ones are repeated until they change nothing.
         official, paper: rule of the aggregation, see `motionhub.poses.refine`; the official order of three experts is
             AlphaPose, LCR-Net, OpenPose.
         layout, fps, unit, image_size: of arrays, and of files that lack them.
@@ -88,9 +89,19 @@ def refine(
         raise ValueError("official=True and paper=True choose a rule of aggregation, but only one input was given.")
     if not motion.joint_mask.any():
         warnings.warn(f"{describe(motion)}: no valid keypoints, so nothing is refined.", stacklevel=2)
-    for step in steps:
-        motion = STEPS[step](motion)
+    motion = _repaired(motion, steps)
     return (motion, {**report(before, motion), **about}) if return_report else motion
+
+
+def _repaired(motion: SkeletonSequence, steps: Sequence[str]) -> SkeletonSequence:
+    """After the steps; the default ones until nothing changes, as smoothing shows outliers that noise has hidden."""
+    for _ in range(_MOST_ROUNDS if tuple(steps) == DEFAULT_STEPS else 1):
+        before = motion
+        for step in steps:
+            motion = STEPS[step](motion)
+        if np.array_equal(motion.keypoints, before.keypoints, equal_nan=True):
+            break
+    return motion
 
 
 def _aggregated(

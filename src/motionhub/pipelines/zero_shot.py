@@ -89,7 +89,9 @@ class ZeroShotPipeline(SkeletonPipeline):
         found = self._known.get(key)
         if found is None:
             found = self._encoded(phrasings, templates, described, neighbours)
-            self._known = {**dict(list(self._known.items())[1 - KEPT :]), key: found}
+            for old in list(self._known)[: 1 - KEPT]:
+                self._known.pop(old, None)  # another thread may have been first
+            self._known[key] = found  # in place: copies of the pipeline, one per stream, share it
         return found
 
     def _encoded(

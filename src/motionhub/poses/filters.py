@@ -13,7 +13,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 NORMAL_MEDIAN = 0.6745  # median of |x| of a standard normal variable
-_MOST_PASSES = 8
+_MOST_PASSES, _LESS_NOISE = 30, 0.9
 NOISE_FLOOR = 0.002  # of the body's size, about 4 mm: smoothing less costs more motion than it takes noise away
 
 
@@ -156,13 +156,20 @@ def smooth_savitzky_golay(
     window = max(round(seconds * sequence.fps), order + 1)
     if noise is None:
         return _smoothed(sequence, window, order)
+    level, floor = coordinate_noise(sequence), NOISE_FLOOR * body_size(sequence)
     for _ in range(_MOST_PASSES):  # until the noise is taken away, so that a second call changes nothing
-        level = np.nan_to_num(coordinate_noise(sequence)) - NOISE_FLOOR * body_size(sequence)
-        if not (level > 0).any():
+        most = noise * np.maximum(np.nan_to_num(level) - floor, 0)
+        if not most.any():
             break
-        most = noise * np.maximum(level, 0)
         change = _smoothed(sequence, window, order).keypoints.astype(np.float64) - sequence.keypoints
-        sequence = sequence.replace(keypoints=sequence.keypoints + np.clip(change, -most, most))
+        change = np.clip(change, -most, most)
+        left = coordinate_noise(sequence.replace(keypoints=sequence.keypoints + change))
+        # What stays as rough is motion.
+        helped = np.nan_to_num(left) < _LESS_NOISE * np.nan_to_num(level)
+        if not helped.any():
+            break
+        sequence = sequence.replace(keypoints=sequence.keypoints + change * helped)
+        level = left if helped.all() else coordinate_noise(sequence)
     return sequence
 
 

@@ -42,6 +42,8 @@ _NO_LIMBS = ("*_shoulder-*_hip", "*_eye-nose", "*_ear-nose")
 TRUNK_OF_HEIGHT = 0.288  # Drillis and Contini
 _SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
 _MAX_FRAMES = 200  # frames used for lengths
+_ROUGH_FPS = 29.0  # below it, quick motion is as rough as noise
+_OF_BONES = 2.0  # a depth camera's noise shows in a bone only as far as the bone points at it
 
 
 def body_size(sequence: SkeletonSequence) -> float:
@@ -56,7 +58,7 @@ def noise_level(sequence: SkeletonSequence) -> np.ndarray:
     From the median of the fourth difference over time, in which smooth motion, quick moments and outliers count
     little.
     """
-    rough = _differences(sequence, 4).transpose(2, 0, 1, 3)
+    rough = _differences(sequence.keypoints, 4).transpose(2, 0, 1, 3)
     return _noise(rough.reshape(sequence.num_joints, -1), 4)
 
 
@@ -65,24 +67,40 @@ def coordinate_noise(sequence: SkeletonSequence) -> np.ndarray:
 
     A jump moves all joints alike: their mean is left out. White noise has the same level by the fourth and the eighth
     difference, motion at a low frame rate a lower one by the eighth: the level is that of the eighth times the square
-    of their ratio.
+    of their ratio. In 3-D below `_ROUGH_FPS` it is at most `_OF_BONES` times that of the lengths of the joint's bones,
+    which motion keeps.
     """
     levels = []
     for order in (4, 8):
-        rough = _differences(sequence, order)
+        rough = _differences(sequence.keypoints, order)
         seen = ~np.isnan(rough)
         mean = np.where(seen, rough, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
         rough = (rough - mean * (sequence.num_joints > 1)).transpose(2, 3, 0, 1)
         levels.append(_noise(rough.reshape(sequence.num_joints * sequence.num_dims, -1), order))
     with np.errstate(invalid="ignore", divide="ignore"):
         level = levels[1] * np.minimum(levels[1] / levels[0], 1) ** 2
-    return level.reshape(sequence.num_joints, sequence.num_dims)
+    level = level.reshape(sequence.num_joints, sequence.num_dims)
+    if sequence.num_dims == 3 and sequence.fps < _ROUGH_FPS:
+        level = np.minimum(level, _OF_BONES * _bone_noise(sequence)[:, None])
+    return level
 
 
-def _differences(sequence: SkeletonSequence, order: int) -> np.ndarray:
-    """`(people, frames, joints, dims)` differences over time; none of a clip of less than 12 frames."""
-    points = sequence.keypoints.astype(np.float64)
-    return np.diff(points if sequence.num_frames >= 12 else points[:, :0], n=order, axis=1)
+def _bone_noise(sequence: SkeletonSequence) -> np.ndarray:
+    """`(joints,)` largest noise in the lengths of a joint's bones; infinite where none is known."""
+    bones = sequence.layout.bone_indices
+    most = np.full(sequence.num_joints, -1.0)
+    if len(bones):
+        ends = sequence.keypoints[:, :, bones]  # (people, frames, bones, 2, dims)
+        rough = _differences(np.linalg.norm(ends[..., 0, :] - ends[..., 1, :], axis=-1), 8)
+        noise = np.nan_to_num(_noise(rough.transpose(2, 0, 1).reshape(len(bones), -1), 8), nan=-1)
+        np.maximum.at(most, bones, noise[:, None])
+    return np.where(most < 0, np.inf, most)
+
+
+def _differences(values: np.ndarray, order: int) -> np.ndarray:
+    """Of `(people, frames, ...)` over time; none of a clip of less than 12 frames."""
+    values = values.astype(np.float64)
+    return np.diff(values if values.shape[1] >= 12 else values[:, :0], n=order, axis=1)
 
 
 def _noise(rough: np.ndarray, order: int) -> np.ndarray:

@@ -94,6 +94,7 @@ def _encode(
     name: str,
 ) -> None:
     stream: Any = None
+    scaler = av.video.reformatter.VideoReformatter()  # a frame's own would be set up again for each
     shown, written, rate = -1, 0, Fraction(sequence.fps).limit_denominator(10_000)
     for number, image in frames:
         raw = av.VideoFrame.from_ndarray(image, format="rgb24") if isinstance(image, np.ndarray) else image
@@ -101,7 +102,7 @@ def _encode(
             stream = container.add_stream("libx264", rate=rate)
             stream.width, stream.height = _even_size(raw.width, raw.height, largest)
             stream.pix_fmt, stream.options = "yuv420p", _FAST
-        encoded = raw.reformat(stream.width, stream.height, "yuv420p", interpolation="FAST_BILINEAR")
+        encoded = scaler.reformat(raw, stream.width, stream.height, "yuv420p", interpolation="FAST_BILINEAR")
         if 0 <= number < sequence.num_frames:
             if encoded is raw:  # which the decoder still needs, as it is
                 encoded = av.VideoFrame.from_ndarray(raw.to_ndarray(), format="yuv420p")
