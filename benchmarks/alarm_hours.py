@@ -60,7 +60,8 @@ def main(argv: list[str]) -> None:
     rule, pipe = AlarmRule.parse(RULE), loaded(chosen.model)
 
     def live(sequence: SkeletonSequence) -> LiveEvents:
-        facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
+        facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size")}
+        facts["up"] = sequence.up or ("-y" if sequence.unit == "pixel" else "y")  # PRECOG's Kinect does not state it
         stride = max(1, round(chosen.stride * sequence.fps / 15))
         return LiveEvents(pipe, labels=LABELS, **facts, stride=stride)
 
@@ -152,7 +153,7 @@ def precog(
     archive: str, folder: Path, live: Callable[..., LiveEvents], rule: AlarmRule, report: dict[str, Any]
 ) -> dict[str, Any]:
     """False alarms on PRECOG, in which nobody falls, at both thresholds."""
-    from motionhub.data.build.dataset import build_dataset
+    from motionhub.data.build.build import build_dataset
     from motionhub.training.start import class_names_of_dataset
 
     splits = build_dataset("precog", archive)

@@ -11,6 +11,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 import motionhub
 from motionhub.data.synthetic.generate import generate
+from motionhub.live.scorers import scorer_of
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig
 from motionhub.pipelines.zero_shot import over_windows
@@ -125,6 +126,14 @@ def test_a_long_clip_is_seen_in_windows_and_a_label_set_is_encoded_once(monkeypa
     pipe(clip_at(1), candidate_labels=["walk", "sit"])
     monkeypatch.setattr("motionhub.pipelines.zero_shot.text_vectors", None)
     pipe([clip_at(1), clip_at(2)], candidate_labels=["walk", "sit"])
+
+
+def test_the_streams_of_one_pipeline_encode_a_label_set_once(monkeypatch):
+    pipe = pipe_of("zero-shot-action-segmentation")
+    window = clip_at(1)
+    first = scorer_of(pipe, ["walk", "sit"])([window])
+    monkeypatch.setattr("motionhub.pipelines.zero_shot.text_vectors", None)
+    np.testing.assert_array_equal(scorer_of(pipe, ["walk", "sit"])([window]), first)
 
 
 def test_intervals_of_two_people_lie_where_the_motion_changes():

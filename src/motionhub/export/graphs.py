@@ -97,15 +97,15 @@ def exported(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporters' steps on stdout, and what they say of packages that no graph of ours needs."""
-    told = logging.getLogger("torch.onnx")
-    before = told.level
-    told.setLevel(logging.ERROR)
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        told.setLevel(before)
+        logger.setLevel(before)
 
 
 class Enclosed(nn.Module):
