@@ -134,6 +134,15 @@ def test_babel_labels_frames_or_the_whole_recording_in_any_spelling_of_amass(bab
     assert said == [("walk", 120), ("move", 120), ("sway", 240)]
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e308, 10**400])
+def test_times_of_babel_that_no_recording_has_are_one_line(babel, seconds):
+    lists = json.loads((babel / "train.json").read_text())
+    lists["1"]["frame_ann"]["labels"][0]["end_t"] = seconds
+    write_json(babel / "train.json", lists)
+    with pytest.raises(ValueError, match=r"train\.json: .*expected start_t and end_t in seconds"):
+        build_dataset("babel", babel, strict=True)
+
+
 def test_babel_without_its_lists_says_what_to_put_there(tmp_path):
     np.savez(tmp_path / "a_poses.npz", poses=np.zeros((8, 156)))
     with pytest.raises(ValueError, match=r"expected BABEL's train\.json or val\.json"):
