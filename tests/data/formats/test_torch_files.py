@@ -64,3 +64,14 @@ def test_a_file_that_is_cut_off_is_one_line(tmp_path):
     for length in (200, len(content) // 2, len(content) - 9):
         (tmp_path / "cut.pt").write_bytes(content[:length])
         assert "not a readable PyTorch file" in read_error(tmp_path / "cut.pt", **TOLD)
+
+
+def test_an_archive_of_a_later_version_is_one_line(tmp_path):
+    torch.save(torch.tensor(POINTS), tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", "nose_x,nose_y")
+    for name, reason in (("a.pt", "not a readable PyTorch file"), ("a.zip", "corrupt or encrypted")):
+        content = bytearray((tmp_path / name).read_bytes())
+        content[content.rindex(b"PK\x01\x02") + 6] = 128
+        (tmp_path / name).write_bytes(content)
+        assert reason in read_error(tmp_path / name, **TOLD)
