@@ -7,6 +7,7 @@ import sys
 import types
 import zipfile
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -38,6 +39,15 @@ def test_auto_takes_the_first_that_is_installed(monkeypatch):
     assert get_estimator("auto", {"mode": "lightweight"}) == {"mode": "lightweight"}
     own = object()
     assert get_estimator(own) is own
+
+
+def test_rtmlib_without_a_network_says_so_in_one_line(monkeypatch):
+    def body(**_):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setitem(sys.modules, "rtmlib", types.SimpleNamespace(Body=body))
+    with pytest.raises(OSError, match=r"^The estimator 'rtmlib' downloads .* \(Name or service not known\); connect"):
+        get_estimator("rtmlib")
 
 
 def test_rtmlib_gets_the_colours_in_the_order_of_opencv(monkeypatch):

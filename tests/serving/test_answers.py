@@ -168,6 +168,7 @@ JSON_REFUSED = {
     "texts": ({**motion(), "keypoints": [[[["1", "1"]] * 17]]}, 422, "rectangular array of numbers"),
     "ragged": ({**motion(), "keypoints": [[[[1, 1]] * 17, [[1, 1]] * 16]]}, 422, "rectangular array of numbers"),
     "deep lists": (f'{{"keypoints": {DEEP}'.encode(), 422, "Invalid JSON"),
+    "a null 40 deep": ({**motion(), "keypoints": json.loads("[" * 40 + "null" + "]" * 40)}, 422, "keypoints"),
     "another layout": ({**motion(), "layout": "kinect-20"}, 422, "has 20 joints"),
     "a path as layout": ({**motion(), "layout": "/etc/own.yaml"}, 422, "layout: "),
     "no rate": ({**motion(), "fps": None}, 422, "fps: Input should be a valid number"),

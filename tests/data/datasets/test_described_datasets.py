@@ -81,6 +81,13 @@ def test_a_part_after_the_recording_is_left_out_and_one_beyond_its_end_is_cut_wi
     assert sum("left out" in str(each.message) for each in notes) >= 1
 
 
+@pytest.mark.parametrize("shape", [(0,), (66,), (80, 66), (2, 80, 22, 3)])
+def test_an_array_of_another_shape_is_one_line(humanml3d, shape):
+    np.save(humanml3d / "new_joints" / "000002.npy", np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=r"000002\.npy: array: expected .* got shape"):
+        build_dataset("humanml3d", humanml3d, strict=True)
+
+
 def test_lines_of_another_form_are_one_note(humanml3d):
     (humanml3d / "texts" / "000002.txt").write_text("x\n" * 1000 + "sits#sits#0#0\n")
     with pytest.warns(FileNote, match="as are 999 more lines") as notes:
@@ -132,6 +139,15 @@ def test_babel_labels_frames_or_the_whole_recording_in_any_spelling_of_amass(bab
     assert (clip.up, clip.unit) == ("z", "metre")
     said = [(clip.phrases[0], clip.sequence.num_frames) for clip in described_clips(rows)]
     assert said == [("walk", 120), ("move", 120), ("sway", 240)]
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e308, 10**400])
+def test_times_of_babel_that_no_recording_has_are_one_line(babel, seconds):
+    lists = json.loads((babel / "train.json").read_text())
+    lists["1"]["frame_ann"]["labels"][0]["end_t"] = seconds
+    write_json(babel / "train.json", lists)
+    with pytest.raises(ValueError, match=r"train\.json: .*expected start_t and end_t in seconds"):
+        build_dataset("babel", babel, strict=True)
 
 
 def test_babel_without_its_lists_says_what_to_put_there(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import read_error
 
+from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.reading import find_format, read
 
 
@@ -64,3 +65,14 @@ def test_a_file_that_is_cut_off_is_one_line(tmp_path):
     for length in (200, len(content) // 2, len(content) - 9):
         (tmp_path / "cut.pt").write_bytes(content[:length])
         assert "not a readable PyTorch file" in read_error(tmp_path / "cut.pt", **TOLD)
+
+
+def test_an_archive_of_a_later_version_is_one_line(tmp_path):
+    torch.save(torch.tensor(POINTS), tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 6] = 128
+    (tmp_path / "a.pt").write_bytes(content)
+    assert "not a readable PyTorch file" in read_error(tmp_path / "a.pt", **TOLD)
+    (tmp_path / "a.pt").rename(tmp_path / "a.zip")
+    with pytest.raises(ValueError, match=r"a\.zip: cannot be extracted, the zip file is corrupt"):
+        build_dataset("folder", tmp_path / "a.zip")

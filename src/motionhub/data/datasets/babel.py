@@ -46,7 +46,7 @@ def annotate(path: Path) -> ClipFacts:
 
 def _times(found: Path, label: Entry, duration: float) -> tuple[float, float]:
     """Start and end in seconds; labels without them are of the whole recording."""
-    times = [label.get(key) for key in ("start_t", "end_t")]
+    times: list[Any] = [label.get(key) for key in ("start_t", "end_t")]
     if not all(map(is_number, times)):
         return 0.0, duration
     if not all(abs(each) < _LATEST for each in times):

@@ -176,7 +176,7 @@ def about_zip(path: Path) -> str:
     """The error for a zip file where one skeleton file was expected."""
     if not zipfile.is_zipfile(path):
         return cut_off(path)
-    with zipfile.ZipFile(path) as content:
+    with _opened(path) as content:
         names = [member.filename for member in content.infolist() if not member.is_dir()]
     if any(name.startswith("xl/") for name in names):
         return f"{path}: is an Excel workbook; save the sheet of positions as CSV and give that file."
@@ -217,8 +217,18 @@ def _dataset_of(path: Path) -> Dataset | None:
         return None
 
 
+@contextmanager
+def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip file; damage that is found while it is open is a ValueError too."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            yield content
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"{archive}: cannot be extracted, the zip file is corrupt or encrypted ({error}).") from None
+
+
 def _listing_hash(archive: Path) -> str:
-    with zipfile.ZipFile(archive) as content:
+    with _opened(archive) as content:
         lines = [f"{member.filename} {member.file_size} {member.CRC}" for member in content.infolist()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -226,19 +236,16 @@ def _listing_hash(archive: Path) -> str:
 def _extract(archive: Path, facts: Dataset, folder: Path) -> None:
     """Extracts the files of the dataset; refuses paths out of the folder and contents larger than the disk."""
     patterns = (facts.pattern, *facts.sidecars, *facts.exclude_lists)
-    try:
-        with zipfile.ZipFile(archive) as content:
-            every = [member for member in content.infolist() if not member.is_dir()]
-            members = [m for m in every if any(fnmatch(PurePosixPath(m.filename).name, p) for p in patterns)]
-            if not members:
-                raise ValueError(_nothing_in_zip(archive, content, every, facts))
-            _check_members(archive, members, facts, folder)
-            for member in members:
-                place = folder / member.filename
-                if not place.is_file() or place.stat().st_size != member.file_size:
-                    _extract_member(content, member, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{archive}: cannot be extracted, the zip file is corrupt or encrypted ({error}).") from None
+    with _opened(archive) as content:
+        every = [member for member in content.infolist() if not member.is_dir()]
+        members = [m for m in every if any(fnmatch(PurePosixPath(m.filename).name, p) for p in patterns)]
+        if not members:
+            raise ValueError(_nothing_in_zip(archive, content, every, facts))
+        _check_members(archive, members, facts, folder)
+        for member in members:
+            place = folder / member.filename
+            if not place.is_file() or place.stat().st_size != member.file_size:
+                _extract_member(content, member, folder)
 
 
 def _extract_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:

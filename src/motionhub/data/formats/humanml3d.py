@@ -37,6 +37,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     rows = _real(path, array_of(path, "array", content))
     if rows.ndim == 3:
         return [_clip(path, rows, options)]
+    if rows.ndim != 2 or rows.shape[1] not in _JOINTS:
+        expected = f"(frames, joints, 3) joints, or features in {' or '.join(map(str, _JOINTS))} columns"
+        raise bad_file(path, "array", f"expected {expected}, got shape {rows.shape}.")
     checked_size(path, len(rows), _JOINTS[rows.shape[1]], 3)
     return [_clip(path, joints_of_features(rows), options)]
 

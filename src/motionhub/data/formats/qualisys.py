@@ -24,13 +24,13 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     start = next((row for row, cells in enumerate(split) if not _is_key(cells)), None)
     if start is None:
         raise bad_file(path, f"line {len(lines)}", "the file ends inside its header; it is cut off.")
-    facts = {cells[0]: cells[1:] for cells in split[:start] if cells[0]}
+    facts = {cells[0]: cells[1:] or [""] for cells in split[:start] if cells[0]}
     included = facts.get("DATA_INCLUDED", ["3D"])[0]
     if included != "3D":
         reason = f"expected DATA_INCLUDED 3D, got {included!r}; export 3D data as TSV, or the skeleton as BVH"
         raise bad_file(path, "DATA_INCLUDED", f"{reason}.")
     for key in ("FREQUENCY", "MARKER_NAMES"):
-        if not facts.get(key):
+        if not any(facts.get(key, ())):
             raise bad_file(path, "header", f"expected {key}, got the keys {[*facts][:12]}.")
     rate = positive(path, "FREQUENCY", "frequency", facts["FREQUENCY"][0])
     names = [name for name in facts["MARKER_NAMES"] if name]

@@ -43,7 +43,7 @@ def _loaded(path: Path) -> Any:
             parts = archive.infolist()
             packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
             total = sum(part.file_size for part in parts)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise bad_file(path, "archive", f"not a readable PyTorch file ({error}).") from None
     if packed or total > path.stat().st_size or total > 8 * most_values(path):
         raise bad_file(path, "archive", "is packed, or claims more than it holds; torch.save writes no such file.")

@@ -4,6 +4,7 @@ rtmlib downloads its networks on first use into its own cache.
 """
 
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 
@@ -20,6 +21,7 @@ class RtmPoses(Estimator):
 
     Raises:
         ImportError: rtmlib is not installed.
+        OSError: its networks cannot be downloaded.
     """
 
     name = "rtmlib"
@@ -30,7 +32,11 @@ class RtmPoses(Estimator):
             import rtmlib
         except ImportError:
             raise ImportError("The estimator 'rtmlib' needs rtmlib: pip install \"motionhub[rtmlib]\"") from None
-        self._body: Any = rtmlib.Body(mode=mode, backend="onnxruntime", device=device, to_openpose=False)
+        try:
+            self._body: Any = rtmlib.Body(mode=mode, backend="onnxruntime", device=device, to_openpose=False)
+        except URLError as error:
+            reason = f"downloads its networks on first use, which failed ({error.reason})"
+            raise OSError(f"The estimator 'rtmlib' {reason}; connect once, or use estimator=\"mediapipe\".") from None
 
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
         keypoints, scores = self._body(np.ascontiguousarray(frame.image[..., ::-1]))  # OpenCV's order of colours
