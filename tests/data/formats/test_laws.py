@@ -331,11 +331,19 @@ def test_every_third_frame_is_three_frames_apart(name, tmp_path):
 JSON_FORMATS = [name for name, group in FORMATS.items() if group.container == "json" and name in SAMPLES]
 
 
-@pytest.mark.parametrize("name", JSON_FORMATS)
+# The sample of a JSON format that is one document, not a folder with a file for each frame, or lines.
+DOCUMENTS = {
+    name: sample
+    for name in JSON_FORMATS
+    for sample in reversed(SAMPLES[name])
+    if "/" not in sample.target and sample.target in sample.files and as_json(sample.files[sample.target]) is not None
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_two_recordings_by_key_are_two_clips_or_an_error(name, tmp_path):
-    sample = next((each for each in SAMPLES[name] if "/" not in next(iter(each.files))), None)
-    if sample is None or (tree := as_json(sample.files[sample.target])) is None:
-        return  # a folder with a file for each frame, or lines
+    sample = DOCUMENTS[name]
+    tree = as_json(sample.files[sample.target])
     path = tmp_path / "both.json"
     path.write_text(json.dumps({"walk.mp4": tree, "run.mp4": tree}))
     (before,) = read(laid(sample, tmp_path / "one"), **sample.options)
@@ -396,21 +404,28 @@ def same_person_twice(tree: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", JSON_FORMATS)
-def test_a_person_twice_in_a_frame_is_an_error_or_a_note(name, tmp_path):
-    for number, sample in enumerate(SAMPLES[name]):
-        first, content = next(iter(sample.files.items()))
-        if not same_person_twice(tree := as_json(content)):
-            continue  # nobody has a number
-        files = {**sample.files, first: json.dumps(tree).encode()}
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                read(laid(Sample(sample.target, files), tmp_path / str(number)), **sample.options)
-            except ValueError as error:
-                assert str(tmp_path) in str(error)
-            else:
-                assert any("number" in str(each.message) for each in caught), "nothing was said"
+# Samples whose people have numbers.
+WITH_NUMBERS = [
+    (name, number)
+    for name, number in ALL
+    if name in JSON_FORMATS and same_person_twice(as_json(next(iter(SAMPLES[name][number].files.values()))))
+]
+
+
+@pytest.mark.parametrize(("name", "number"), WITH_NUMBERS)
+def test_a_person_twice_in_a_frame_is_an_error_or_a_note(name, number, tmp_path):
+    sample = SAMPLES[name][number]
+    first, content = next(iter(sample.files.items()))
+    same_person_twice(tree := as_json(content))
+    target = laid(Sample(sample.target, {**sample.files, first: json.dumps(tree).encode()}), tmp_path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            read(target, **sample.options)
+        except ValueError as error:
+            assert str(tmp_path) in str(error)
+            return
+    assert any("number" in str(each.message) for each in caught), "nothing was said"
 
 
 # Formats of which the last cell of a row, or the last but one, is a coordinate of the last joint.
@@ -456,6 +471,8 @@ def test_up_is_kept_by_whatever_holds_it(name, number, tmp_path):
 def test_the_laws_walk_over_files_with_numbered_frames():
     assert {"coco", "alphapose", "csv"} <= {name for name, _ in NUMBERED}
     assert {"coco", "mediapipe", "csv"} <= {name for name, _ in SCORED}
+    assert {"easymocap", "azure-kinect", "mmpose"} <= {name for name, _ in WITH_NUMBERS}
+    assert {"openpose", "coco", "mmpose", "zed"} <= {*DOCUMENTS}
 
 
 def test_a_format_is_found_by_content_not_by_name(tmp_path):
