@@ -15,7 +15,7 @@ import motionhub
 from motionhub.cli.main import main
 from motionhub.data.datasets.reading import read
 from motionhub.data.formats import decoding
-from motionhub.data.formats.formats import WRITERS
+from motionhub.data.formats.formats import FORMATS, WRITERS
 from motionhub.skeletons.convert import with_up
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -134,3 +134,22 @@ def test_whatever_is_written_reads_back_as_the_same_numbers(form, tmp_path_facto
         assert_same(read_back(motionhub.write(clip, path, form), form, clip)[0], clip, form)
 
     law()
+
+
+LIMBS = {f"{side}_{joint}" for side in ("left", "right") for joint in ("elbow", "wrist", "hip", "knee", "ankle")}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in FORMATS if name in SAMPLES])
+def test_a_conversion_to_another_layout_has_limbs_or_fails_and_writes_nothing(name, tmp_path, capsys):
+    sample, out, flags = SAMPLES[name][0], tmp_path / "out.npz", {"layout": "--in_layout", "fps": "--in_fps"}
+    for place, content in sample.files.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(content)
+    options = [word for key, value in sample.options.items() for word in (flags.get(key, f"--{key}"), str(value))]
+    status = main(["convert", str(tmp_path / sample.target), str(out), "--layout", "coco-17", *options])
+    if status:
+        assert status == 2 and capsys.readouterr().err.startswith("motionhub: ") and not [*tmp_path.glob("out*")]
+    else:
+        clip = read(sorted(tmp_path.glob("out*"))[0])[0]
+        assert any(clip.joint_mask[:, :, clip.layout.index(joint)].any() for joint in LIMBS)

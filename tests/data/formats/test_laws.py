@@ -6,11 +6,13 @@ They walk over `SAMPLES`; a new format is under them when it has its sample.
 import csv
 import io
 import json
+import pickle
 import random
 import re
 import warnings
 from typing import Any
 
+import mocap_samples
 import numpy as np
 import pytest
 from format_samples import SAMPLES, Sample
@@ -248,73 +250,236 @@ def _with_a_row_twice(content: bytes) -> bytes:
     return "\n".join([*lines, lines[3]]).encode()
 
 
-# Where a format states the number or the time of a frame: what stands before it, the number, and the first one.
-CLOCKS: dict[str, tuple[tuple[str, int], ...]] = {
-    "alphapose": ((r'("image_id": ")(\d+)', 0),),
-    "azure-kinect": ((r'("timestamp_usec": )(\d+)', 0),),
-    "coco": ((r'("(?:image_id|id)": |"file_name": ")(\d+)', 0),),
-    "csv": ((r"(^)(\d+)(?=[,;])", 0), (r"(^\d+;)([\d.]+)", 0)),
-    "cvat": ((r'(frame=")(\d+)', 0),),
-    "deeplabcut": ((r"(^)(\d+)(?=,)", 0),),
-    "keypoints": ((r'("frame": )(\d+)', 0),),
-    "label-studio": ((r"(frame_)(\d+)", 0),),
-    "mmpose": ((r'("frame_id": )(\d+)', 1),),
-    "motive": ((r"(^)(\d+)(?=,\d+\.)", 0), (r"(^\d+,)([\d.]+)", 0)),
-    "mvnx": ((r'(<frame time=")(\d+)', 0),),
-    "nuitrack": ((r'("Timestamp": )(\d+)', 0),),
-    "phones": ((r'("frame": )(\d+)', 0),),
-    "qualisys": ((r"(^)(\d+)(?=\t\d+\.\d+\t-?\d)", 1), (r"(^\d+\t)([\d.]+)", 0)),
-    "rokoko": ((r"(^)([\d.]+)(?=,)", 0),),
-    "tfjs": ((r'("t": )([\d.]+)', 0),),
-    "trc": ((r"(^)(\d+)(?=\t\d+\.)", 1), (r"(^\d+\t)([\d.]+)", 0)),
-    "vicon": ((r"(^)(\d+)(?=,0,)", 1),),
-    "zed": ((r'("timestamp": )(\d+)', 0),),
+# Keys whose numbers, or the numbers in whose names, say when.
+WHEN = {*FRAME_KEYS, "id", "t", "img", "file_name", "timestamp_usec", "Timestamp"}
+# Formats that number no frame; the others are spread below.
+UNNUMBERED = {
+    **dict.fromkeys(("bvh", "c3d", "numpy", "torch", "humanml3d", "training-arrays", "pyskl"), "rows are frames"),
+    **dict.fromkeys(("videopose3d", "lcrnet", "hdf5", "parquet"), "rows are frames"),
+    **dict.fromkeys(("mediapipe", "vitpose", "detectron2"), "the sample is a list in order"),
+    "gltf": "key frames are sampled at the caller's rate",
+    "acclaim": "a gap is an error",
 }
-IN_FILE_NAMES = ("openpose", "yolo", "easymocap", "ultralytics")
+SPREADS = {
+    "qualisys": lambda: mocap_samples.qualisys(columns=True, step=3),
+    "vicon": lambda: mocap_samples.vicon(step=3),
+    "motive": lambda: mocap_samples.motive(step=3),
+    "mvnx": lambda: mocap_samples.mvnx(step=3),
+    "rokoko": lambda: mocap_samples.rokoko(step=3),
+    "deeplabcut": lambda: mocap_samples.deeplabcut(1, step=3),
+}
+# Which sample, if not the first.
+SPREAD_SAMPLES = {"qualisys": 1, "ultralytics": 2, "smpl": 1}
 
 
-def spread(name: str, content: bytes) -> bytes:
-    """Every number or time of a frame three times as far from the first one."""
+def spread(name: str, sample: Sample) -> dict[str, bytes]:
+    """The files with every number of a frame, also in the name of an image, and every time stamp times three."""
+    if name in SPREADS:
+        return {sample.target: SPREADS[name]().encode()}
+    files = {}
+    for place, content in sample.files.items():
+        tree = as_json(content)
+        if "/" in place:  # a file for each frame
+            place = re.sub(r"\d+(?=\D*$)", lambda found: str(3 * int(found[0])), place)
+        elif isinstance(tree, dict | list):
+            content = json.dumps(_by_key(changed(tree, "", _tripled))).encode()
+        elif name == "smpl":
+            people = pickle.loads(content)
+            content = pickle.dumps({key: {**each, "frame_ids": 3 * each["frame_ids"]} for key, each in people.items()})
+        elif name == "cvat":
+            content = re.sub(rb'frame="(\d+)"', lambda found: b'frame="%d"' % (3 * int(found[1])), content)
+        else:
+            content = "".join(map(_tripled_row, content.decode().splitlines(keepends=True))).encode()
+        files[place] = content
+    return files
 
-    def further(found: re.Match[str], first: int) -> str:
-        text = found[2]
-        return found[1] + (repr(3 * float(text)) if "." in text else str(3 * (int(text) - first) + first))
 
-    text = content.decode()
-    for pattern, first in CLOCKS.get(name, ()):
-        text = re.sub(pattern, lambda found, first=first: further(found, first), text, flags=re.M)
-    return text.encode()
+def _tripled(key: str, value: Any) -> Any:
+    if key not in WHEN or isinstance(value, dict | list):
+        return value
+    return value * 3 if not isinstance(value, str) else re.sub(r"\d+", lambda found: str(3 * int(found[0])), value)
 
 
-def named_further(place: str) -> str:
-    return re.sub(r"\d+(?=(_keypoints)?\.\w+$)", lambda found: f"{3 * int(found[0]):0{len(found[0])}d}", place)
+def _by_key(tree: Any) -> Any:
+    """Frames under their time stamps."""
+    keyed = isinstance(tree, dict) and all(key.isdigit() for key in tree)
+    return {str(3 * int(key)): value for key, value in tree.items()} if keyed else tree
 
 
-CLOCKED = [
+def _tripled_row(line: str) -> str:
+    """The row of a table with its frame and its time, the first cells, three times as large; lines of words stay."""
+    separator = next((each for each in "\t;" if each in line), "")
+    cells = line.split(separator or None)
+    if not separator or not cells[0].isdigit() or "." not in cells[1]:
+        return line
+    return separator.join([str(3 * int(cells[0])), str(3 * float(cells[1])), *cells[2:]])
+
+
+def seconds_of(clip: SkeletonSequence) -> np.ndarray:
+    """When somebody is seen, from the first time on."""
+    seen = np.flatnonzero(clip.joint_mask.any(axis=(0, 2)))
+    return (seen - seen[0]) / clip.fps
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in UNNUMBERED and name in SAMPLES])
+def test_every_third_frame_is_three_frames_apart(name, tmp_path):
+    sample = SAMPLES[name][SPREAD_SAMPLES.get(name, 0)]
+    (before,) = read(laid(sample, tmp_path / "before"), **sample.options)
+    (after,) = read(laid(Sample(sample.target, spread(name, sample)), tmp_path / "after"), **sample.options)
+    np.testing.assert_allclose(seconds_of(after), 3 * seconds_of(before), rtol=1e-2)
+
+
+JSON_FORMATS = [name for name, group in FORMATS.items() if group.container == "json" and name in SAMPLES]
+
+
+# The sample of a JSON format that is one document, not a folder with a file for each frame, or lines.
+DOCUMENTS = {
+    name: sample
+    for name in JSON_FORMATS
+    for sample in reversed(SAMPLES[name])
+    if "/" not in sample.target and sample.target in sample.files and as_json(sample.files[sample.target]) is not None
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_two_recordings_by_key_are_two_clips_or_an_error(name, tmp_path):
+    sample = DOCUMENTS[name]
+    tree = as_json(sample.files[sample.target])
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps({"walk.mp4": tree, "run.mp4": tree}))
+    (before,) = read(laid(sample, tmp_path / "one"), **sample.options)
+    try:
+        clips = read(path, **sample.options)
+    except ValueError as error:
+        assert str(path) in str(error)
+    else:
+        assert [(clip.num_people, clip.num_frames) for clip in clips] == 2 * [(before.num_people, before.num_frames)]
+
+
+# Text files of which the last line, or its last frame, is written again.
+TWICE = {
+    **dict.fromkeys(("trc", "qualisys", "vicon", "motive", "deeplabcut"), rb"[^\n]+\n\Z"),
+    "rokoko": rb"[^\n]+\n\Z",
+    "acclaim": rb"\d+\nroot[^\n]*\nhead[^\n]*\nlfemur[^\n]*\n\Z",
+    "mvnx": rb'<frame time="[^"]*" index="5".*?</frame>\n',
+    "cvat": rb"<track.*</track>",
+    "yolo": rb"[^\n]+\n\Z",
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_line_of_a_person_twice_at_one_moment_is_an_error_or_a_note(name, tmp_path):
+    sample = SAMPLES[name][0]
+
+    def doubled(place: str, content: bytes) -> bytes:
+        found = re.search(TWICE[name], content, re.DOTALL)
+        return content if found is None else content[: found.end()] + found[0] + content[found.end() :]
+
+    target = laid(sample, tmp_path, doubled)
+    assert any(doubled(place, content) != content for place, content in sample.files.items())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            read(target, **sample.options)
+        except ValueError as error:
+            assert str(tmp_path) in str(error)
+            return
+    assert caught, "nothing was said"
+
+
+NUMBERS_OF_PEOPLE = {"track_id", "person_id", "body_id", "idx", "id"}
+PEOPLE_HAVE = {"keypoints", "joint_positions", "joints", "keypoints3d", "keypoint"}
+
+
+def same_person_twice(tree: Any) -> bool:
+    """Doubles the first person with a number of a document in place; whether there is one."""
+    items = tree if isinstance(tree, list) else list(tree.values()) if isinstance(tree, dict) else []
+    for item in items:
+        keys = {*item} if isinstance(item, dict) else set()
+        keys -= {"id"} if keys & {"category_id", "name"} else set()  # of an annotation, or of a category
+        if isinstance(tree, list) and keys & NUMBERS_OF_PEOPLE and keys & PEOPLE_HAVE:
+            tree.insert(0, item)
+            return True
+        if same_person_twice(item):
+            return True
+    return False
+
+
+# Samples whose people have numbers.
+WITH_NUMBERS = [
     (name, number)
     for name, number in ALL
-    if (name in IN_FILE_NAMES and len(SAMPLES[name][number].files) > 1)
-    or (name in CLOCKS and any(spread(name, each) != each for each in SAMPLES[name][number].files.values()))
+    if name in JSON_FORMATS and same_person_twice(as_json(next(iter(SAMPLES[name][number].files.values()))))
 ]
 
 
-@pytest.mark.parametrize(("name", "number"), CLOCKED)
-def test_every_third_frame_is_three_frames_apart(name, number, tmp_path):
+@pytest.mark.parametrize(("name", "number"), WITH_NUMBERS)
+def test_a_person_twice_in_a_frame_is_an_error_or_a_note(name, number, tmp_path):
     sample = SAMPLES[name][number]
-    before = read(laid(sample, tmp_path / "before"), **sample.options)
-    files = sample.files if name in CLOCKS else {named_further(place): each for place, each in sample.files.items()}
-    further = Sample(sample.target, {place: spread(name, each) for place, each in files.items()}, sample.options)
-    after = read(laid(further, tmp_path / "after"), **sample.options)
-    for one, other in zip(before, after, strict=True):
-        assert (other.num_frames - 1) / other.fps == pytest.approx(
-            3 * (one.num_frames - 1) / one.fps, rel=0.03
-        )  # milliseconds are rounded
+    first, content = next(iter(sample.files.items()))
+    same_person_twice(tree := as_json(content))
+    target = laid(Sample(sample.target, {**sample.files, first: json.dumps(tree).encode()}), tmp_path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            read(target, **sample.options)
+        except ValueError as error:
+            assert str(tmp_path) in str(error)
+            return
+    assert any("number" in str(each.message) for each in caught), "nothing was said"
+
+
+# Formats of which the last cell of a row, or the last but one, is a coordinate of the last joint.
+TABLES = ("csv", "trc", "qualisys", "vicon", "motive", "deeplabcut", "rokoko")
+
+
+@pytest.mark.parametrize("word", ["", "NA", "nan", "NaN", "N/A", "null", "None", "-", "#N/A"])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_cell_that_is_missing_in_any_spelling_is_a_missing_joint_or_an_error(name, word, tmp_path):
+    sample = SAMPLES[name][0]
+    (before,) = read(laid(sample, tmp_path / "before"), **sample.options)
+    separator = {"csv": ";", "trc": "\t", "qualisys": "\t"}.get(name, ",")
+
+    def without(place: str, content: bytes) -> bytes:
+        lines = content.decode().splitlines()
+        cells = lines[-2].split(separator)
+        row = len(cells) - (2 if name == "deeplabcut" else 1)
+        cells[row] = word
+        return "\n".join([*lines[:-2], separator.join(cells), lines[-1], ""]).encode()
+
+    try:
+        (after,) = read(laid(sample, tmp_path / "after", without), **sample.options)
+    except ValueError as error:
+        assert "line " in str(error)
+        return
+    gone = before.joint_mask & ~after.joint_mask
+    assert gone.sum() == before.joint_mask[0, -2, -1]  # of the last joint, where it is seen at all
+    kept = after.joint_mask
+    np.testing.assert_array_equal(after.keypoints[kept], before.keypoints[kept])
+    if after.confidence is not None:
+        assert not after.confidence[gone].any()
+
+
+@pytest.mark.parametrize(("name", "number"), ALL)
+def test_up_is_kept_by_npz_and_written_y_up_as_trc(name, number, tmp_path):
+    sample = SAMPLES[name][number]
+    clip = clips_of(name, laid(sample, tmp_path), **sample.options)[0].person(0)
+    if clip.num_dims == 3 and clip.up is not None:
+        (back,) = read(write(clip, tmp_path / "back.npz"))
+        assert back.up == clip.up
+    if clip.num_dims == 3 and clip.up is not None and clip.unit == "metre":
+        (back,) = read(write(clip, tmp_path / "back.trc"), layout=clip.layout)
+        assert back.up in ("y", None)  # None: the body does not stand
+        expected = with_up(clip, "y")
+        np.testing.assert_array_equal(back.joint_mask, expected.joint_mask)
+        np.testing.assert_allclose(back.keypoints, expected.keypoints, atol=1e-3)
 
 
 def test_the_laws_walk_over_files_with_numbered_frames():
     assert {"coco", "alphapose", "csv"} <= {name for name, _ in NUMBERED}
     assert {"coco", "mediapipe", "csv"} <= {name for name, _ in SCORED}
-    assert {*CLOCKS, *IN_FILE_NAMES} == {name for name, _ in CLOCKED}
+    assert {"easymocap", "azure-kinect", "mmpose"} <= {name for name, _ in WITH_NUMBERS}
+    assert {"openpose", "coco", "mmpose", "zed"} <= {*DOCUMENTS}
 
 
 def test_a_format_is_found_by_content_not_by_name(tmp_path):
@@ -333,23 +498,3 @@ def test_options_are_checked_before_the_file(tmp_path):
     for wrong in ({"fps": 0}, {"fps": "30"}, {"unit": "inch"}, {"layout": "coco-99"}):
         with pytest.raises(ValueError):
             ReadOptions(**wrong)
-
-
-def standing(name: str, number: int, folder) -> list[SkeletonSequence]:
-    """The 3-D clips in metres of a sample, as far as their axis is known."""
-    sample = SAMPLES[name][number]
-    clips = clips_of(name, laid(sample, folder), **sample.options)
-    return [clip for clip in clips if clip.num_dims == 3 and clip.unit == "metre" and clip.up is not None]
-
-
-@pytest.mark.parametrize(("name", "number"), ALL)
-def test_a_3d_clip_of_a_known_axis_is_written_y_up_and_read_back_the_same(name, number, tmp_path):
-    for place, clip in enumerate(standing(name, number, tmp_path)):
-        person = clip.person(0)
-        path = write(person, tmp_path / f"back_{place}.trc")
-        (back,) = read(path, layout=person.layout)
-        assert back.up in ("y", None) and back.num_frames == person.num_frames  # None: the body does not stand
-        expected = with_up(person, "y")
-        seen = expected.joint_mask & back.joint_mask
-        assert (expected.joint_mask == back.joint_mask).all()
-        np.testing.assert_allclose(back.keypoints[seen], expected.keypoints[seen], atol=1e-3)

@@ -1,11 +1,14 @@
 """Xsens MVNX: segments, rate and people are in the file, z is up; XML that defines entities is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers import read_error, write_text
 from mocap_samples import PLACES, mvnx
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.skeletons.convert import with_up
 
 
@@ -62,3 +65,10 @@ def test_broken_and_hostile_files_are_refused(write, old, new, reason):
 
 def test_nesting_is_limited(write):
     assert "nested more than" in read_error(write("<mvnx>" + "<a>" * 100_000))
+
+
+def test_times_decide_the_rate_where_they_advance_at_another_one(write):
+    later = re.sub(r'(<frame time=")(\d+)', lambda found: f"{found[1]}{3 * int(found[2])}", mvnx())
+    with pytest.warns(FileNote, match="times of the rows advance at 19.61 frames per second"):
+        (clip,) = read(write(later))
+    assert clip.fps == pytest.approx(1000 / 51) and clip.num_frames == 6

@@ -1,15 +1,19 @@
 """Siblings of files that people bring: other names, orders, rates, people and words for missing give the same clip."""
 
 import json
+import re
 import warnings
 
 import numpy as np
 import pytest
 from format_samples import body
 from helpers import read_error, write_text
+from mocap_samples import motive, qualisys
 
 from motionhub.data.datasets.reading import read
 from motionhub.data.formats.files import FileNote
+from motionhub.data.formats.formats import WRITERS
+from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -402,3 +406,35 @@ def test_cameras_that_are_early_and_late_have_the_rate_of_their_frames(write, ji
     text = table(head="time", first=lambda row: f"{row / 30 + late[row] + 1:.4f}")
     (clip,) = read(write(text, "clip.csv"), unit="pixel")
     assert clip.num_frames == FRAMES and clip.fps == pytest.approx(30, rel=0.03)
+
+
+@pytest.mark.parametrize("key", ["frame_rate", "framerate", "mocap_framerate", "FPS"])
+def test_the_rate_of_an_archive_is_read_by_its_usual_names(tmp_path, key):
+    np.savez(tmp_path / "a.npz", keypoints=PEOPLE, **{key: 25.0})
+    (clip,) = read(tmp_path / "a.npz", layout="coco-17", unit="pixel")
+    assert clip.fps == 25
+    assert "fps 25" in read_error(tmp_path / "a.npz", **TOLD)
+
+
+@pytest.mark.parametrize("key", ["frame_ids", "timestamps", "time"])
+def test_frames_and_times_of_an_archive_that_are_not_read_are_noted(tmp_path, key):
+    np.savez(tmp_path / "a.npz", keypoints=PEOPLE, **{key: 3 * np.arange(FRAMES)})
+    with pytest.warns(FileNote, match=f"'{key}'.* are not read: rows are frames"):
+        read(tmp_path / "a.npz", **TOLD)
+
+
+@pytest.mark.parametrize("name", ["motive", "qualisys"])
+def test_times_beside_frame_numbers_win_over_the_header(write, name):
+    header = {"motive": ("Frame Rate,120", "Frame Rate,60"), "qualisys": ("FREQUENCY\t100", "FREQUENCY\t50")}
+    made = {"motive": motive, "qualisys": lambda: qualisys(columns=True)}[name]()
+    path = write(made.replace(*header[name]), "a.csv")
+    with pytest.warns(FileNote, match="the times are read"):
+        (clip,) = read(path)
+    assert clip.fps == pytest.approx({"motive": 120, "qualisys": 100}[name])
+
+
+def test_a_frame_time_of_milliseconds_is_noted(tmp_path):
+    text = WRITERS["bvh"].encode(generate("wave", num_frames=4)).decode()
+    path = write_text(tmp_path / "a.bvh", re.sub(r"Frame Time: \S+", "Frame Time: 33.3333", text))
+    with pytest.warns(FileNote, match=r"if these are milliseconds, sequence.replace\(fps=30\)"):
+        read(path)

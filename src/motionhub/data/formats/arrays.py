@@ -27,6 +27,7 @@ from motionhub.data.formats.format import (
     layout_in_file,
     layout_of_names,
 )
+from motionhub.data.formats.frames import NUMBERS, STAMPS
 from motionhub.data.formats.plain_pickle import load_pickled, plain
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
@@ -40,7 +41,8 @@ KEYPOINT_KEYS = ("keypoints", "kpts")
 _UNNAMED = "arr_0"
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
 _NAME_KEYS = ("joint_names", "keypoint_names", "landmark_names", "bodyparts", "marker_names")
-FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "up", "num_dims", "joints", "bones", "root")
+RATE_KEYS = ("fps", "FPS", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate", "sampling_rate")
+FACT_KEYS = ("layout", *RATE_KEYS, "unit", "image_size", "track_ids", "up", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
 # Bytes of names of joints, person numbers and the like.
 _MOST_OF_A_FACT = 2**22
@@ -79,6 +81,8 @@ def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptio
     if key is None:
         raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
     points = _keypoints(path, key, arrays[key])
+    if moments := sorted({*arrays} & {*NUMBERS, *STAMPS, "frame_ids", "frame_inds", "frame_numbers", "frame_times"}):
+        note(path, "arrays", f"{moments} are not read: rows are frames, one after the other at the rate fps.")
     ssta = key == "kpts"
     stated = _text(path, arrays, "unit")
     if stated not in (None, *FILE_UNITS):
@@ -111,7 +115,7 @@ def clip_of_arrays(path: Path, arrays: dict[str, np.ndarray], options: ReadOptio
         path,
         points,
         layout,
-        fps=_number(path, arrays, "fps"),
+        fps=next((rate for key in RATE_KEYS if (rate := _number(path, arrays, key)) is not None), None),
         unit=unit,
         image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),

@@ -99,6 +99,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         points, rest = points[:, order], rest[:, order]
     up = up_of(path, layout.joints, points, "y", rest)
     unit = options.unit_of(path, assumed=_assumed_unit(path, rest))
+    if motion.frame_time > 1:
+        text = f"Frame Time is {motion.frame_time:g} seconds; if these are milliseconds"
+        note(path, "Frame Time", f"{text}, sequence.replace(fps={1000 / motion.frame_time:.4g}) states the rate.")
     return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit, up=up)]
 
 

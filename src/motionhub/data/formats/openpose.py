@@ -87,7 +87,13 @@ def _one_file(path: Path) -> dict[int, tuple[Path, People]]:
     if not isinstance(content, dict):
         raise bad_file(path, "JSON", f"expected an object with people, got {type(content).__name__}.")
     if "people" not in content and content and all(isinstance(v, dict) and "people" in v for v in content.values()):
-        numbers = {number_in(name, row): frame for row, (name, frame) in enumerate(content.items())}
+        nameless = [name for name in content if number_in(name, -1) < 0]
+        if nameless and len(content) > 1:
+            reason = (
+                f"{nameless[0][:40]!r} has no number, so nothing says which frame it is; make a list of the frames"
+            )
+            raise bad_file(path, "images", f"{reason}, or a file for each recording.")
+        numbers = {number_in(name, 0): frame for name, frame in content.items()}
         if len(numbers) < len(content):
             raise bad_file(path, "images", "several image names have the same number; split the recordings.")
         return {number: (path, _people_of(path, numbers[number])) for number in sorted(numbers)}

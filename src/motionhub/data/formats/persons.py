@@ -25,7 +25,8 @@ SCORES = (
     *("inFrameLikelihood", "likelihood"),
 )
 NAMES = ("name", "landmarkType", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
-_SCORES = frozenset(SCORES)
+KINDS = ("name", "class_name", "category_name", "class", "class_id", "category_id", "label")
+_SCORES, _KINDS = frozenset(SCORES), frozenset(KINDS)
 # Fewer people are read one by one; these keys need it.
 _FEW, _PLAIN = 64, frozenset(("labels", "pose", *NAME_LISTS))
 PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
@@ -346,7 +347,9 @@ def _scores(path: Path, place: str, entry: dict[str, Any], joints: int) -> np.nd
 
 def kind_of(entry: dict[str, Any]) -> str:
     """The class that a detector states of a person, or ""."""
-    for key in ("name", "class_name", "category_name", "class", "class_id", "category_id", "label"):
+    if _KINDS.isdisjoint(entry):
+        return ""
+    for key in KINDS:
         if isinstance(entry.get(key), str | int) and not isinstance(entry[key], bool):
             return str(entry[key])[:40] if isinstance(entry[key], str) else f"{key} {entry[key]}"
     return ""

@@ -1,4 +1,4 @@
-"""The layout that a program writes unless it is told otherwise: taken for a file that states none where bodies fit it.
+"""The layout that a program writes unless it is asked for another: taken where a file states none and bodies fit it.
 
 A number of joints is no layout: 17 are those of COCO or of Human3.6M, and of any model that somebody trained.
 """

@@ -8,6 +8,7 @@ import numpy as np
 from motionhub.data.formats.detections import Detection, clip_of, scored_detection
 from motionhub.data.formats.files import bad_file, nan_at_origin, note, origin_is_missing
 from motionhub.data.formats.format import Format, ReadOptions
+from motionhub.data.formats.frames import NUMBERS, STAMPS
 from motionhub.data.formats.mmpose import clips_of_dump
 from motionhub.data.formats.plain_pickle import array, load_pickle
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -44,6 +45,8 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
     if points.shape[-1] == 3 and options.unit == "pixel":
         fix = "if it is a score, save keypoint[..., :2] as keypoint and keypoint[..., 2] as keypoint_score"
         raise bad_file(path, place, f"three columns in pixels, and the third is ambiguous; {fix}.")
+    if moments := sorted({*entry} & {*NUMBERS, *STAMPS, "frame_ids", "frame_inds", "fps", "frame_rate"}):
+        note(path, place, f"{moments} are not read: rows are frames, one after the other at the caller's rate.")
     stated = entry.get("total_frames")
     if type(stated) is int and stated != points.shape[1]:
         text = f"keypoint has {points.shape[1]} frames, total_frames says {stated}; all of keypoint are read"
