@@ -129,3 +129,19 @@ def test_a_file_without_positions_is_named_with_the_way_out(tmp_path, content, w
     path.write_bytes(content)
     message = read_error(path)
     assert words in message and "Nearest" not in message
+
+
+def test_a_line_of_qualisys_that_is_cut_after_its_first_cell_is_counted(write):
+    assert "expected 6 frames, got 7; is it cut off?" in read_error(write(qualisys(columns=True) + "7\n"))
+
+
+def test_time_before_frame_is_read_by_name_in_qualisys(write):
+    def exchanged(line: str) -> str:
+        cells = line.split("\t")
+        timed = len(cells) > 2 and (cells[0] == "Frame" or cells[0].isdigit())
+        return "\t".join([cells[1], cells[0], *cells[2:]]) if timed else line
+
+    text = qualisys(columns=True, step=3)
+    (before,), (after,) = (read(write(each)) for each in (text, "\n".join(map(exchanged, text.split("\n")))))
+    assert after.fps == before.fps == pytest.approx(100 / 3)
+    np.testing.assert_array_equal(after.keypoints, before.keypoints)

@@ -13,7 +13,7 @@ from typing import Any
 # Numbers for each byte of the pickle; every number takes a byte there, unless it is shared.
 _PER_BYTE, _FEW = 4, 2**22
 # What converting one costs beside its content, in numbers.
-_LIST, _DICT, _ARRAY = 8, 64, 256
+_LIST, _DICT, _ARRAY = 12, 64, 256
 _DEEPEST = 100
 _EMPTY: dict[type, int] = {list: _LIST, tuple: _LIST, dict: _DICT}
 _PLAIN = {int, float, bool, str, bytes, type(None)}

@@ -57,13 +57,14 @@ def _clip(
     for line, cells in enumerate(rows_of_cells(path, lines[start:], "\t", start + 1), start + 1):
         if not any(cells):
             continue
+        if before:
+            cells = [*cells, *[""] * (before + width - len(cells))]
         values = cells[before:]
-        values = [*values, *[""] * (width - len(values))] if before else values
         if len(values) < width or any(values[width:]):
             got = sum(map(bool, values))
             raise bad_file(path, f"line {line}", f"expected {width} coordinates of {len(names)} markers, got {got}.")
-        if heads[:1] == ["frame"]:
-            frames.append(whole_number(path, line, cells[0]))
+        if "frame" in heads[:2]:
+            frames.append(whole_number(path, line, cells[heads.index("frame")]))
         if "time" in heads[:2]:
             seconds.append(number(path, line, cells[heads.index("time")]))
         rows.append([number(path, line, cell) for cell in values[:width]])
