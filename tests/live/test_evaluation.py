@@ -5,6 +5,7 @@ import pytest
 
 import motionhub
 from motionhub.cli.main import main
+from motionhub.live import evaluation
 from motionhub.live.alarms import AlarmRule
 from motionhub.live.evaluation import (
     Recording,
@@ -16,6 +17,7 @@ from motionhub.live.evaluation import (
     labelled_recordings,
     traces_of,
 )
+from motionhub.skeletons.convert import with_up
 from motionhub.skeletons.sequence import SkeletonSequence
 from tests.helpers import error_of
 from tests.live.conftest import person
@@ -106,3 +108,19 @@ def test_too_few_generated_hours_are_refused_before_anything_is_scored(capsys):
     rule = ["--labels", "fall down, walking", "--alarm", "fall down>0.6", "--hours", "0.25"]
     assert main(["evaluate", "--task", "alarm", "--model", "no/model", "--dataset", "generated", *rule]) == 2
     assert "--hours must be above 0.25, got 0.25" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("up", ["y", "z"])
+def test_an_axis_that_a_day_does_not_state_is_that_along_which_people_stand(monkeypatch, up):
+    clip = with_up(motionhub.generate("walk around", seed=0).replace(up="y"), up).replace(up=None)
+    axes = []
+
+    def traces(recordings, live, *_):
+        axes.append(live(clip).up)
+        raise ValueError("seen")
+
+    monkeypatch.setattr(evaluation, "generated_recordings", lambda *_, **__: [])
+    monkeypatch.setattr(evaluation, "traces_of", traces)
+    words = ["--model", "tmor-small", "--labels", "fall down, walk", "--alarm", "fall down>0.6"]
+    assert main(["evaluate", "--task", "alarm", "--dataset", "generated", *words]) == 2
+    assert axes == [up]

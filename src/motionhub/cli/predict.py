@@ -62,14 +62,14 @@ def predict(
     metadata: dict[str, Any],
 ) -> None:
     """Name the action of every person in skeleton files or videos."""
+    single = [name for name, path in {"gif": gif, "ribbon": ribbon, "intervals": intervals}.items() if path]
+    if single and len(files) != 1:
+        raise ValueError(f"--{single[0]} takes one file, got {len(files)}; call motionhub predict once per file.")
     check_files(files)
     from transformers import pipeline
 
     from motionhub.auto import AutoModelForZeroShotActionClassification
 
-    single = [name for name, path in {"gif": gif, "ribbon": ribbon, "intervals": intervals}.items() if path]
-    if single and len(files) != 1:
-        raise ValueError(f"--{single[0]} takes one file, got {len(files)}; call motionhub predict once per file.")
     if labels is None:
         _check_no_times({"intervals": intervals, "ribbon": ribbon, "background": background, **decoding})
         pipe = _classifier(model)
