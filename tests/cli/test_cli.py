@@ -237,6 +237,12 @@ def test_bad_input_is_one_line_and_status_two(words: list[str], said: str, capsy
     assert "Traceback" not in error and error.count("\n") == 1
 
 
+def test_a_protocol_as_a_folder_of_its_dataset_names_the_two_options(tmp_path, capsys):
+    (tmp_path / "README.md").write_text("---\nconfigs:\n- config_name: cross-subject\n---\n")
+    assert main(["evaluate", "--model", SMALL, "--dataset", str(tmp_path / "cross-subject")]) == 2
+    assert f"did you mean --dataset {tmp_path} --protocol cross-subject?" in capsys.readouterr().err
+
+
 def test_a_config_that_makes_no_model_is_reported_with_the_error_of_the_config(
     clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

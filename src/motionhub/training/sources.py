@@ -87,6 +87,9 @@ def check_dataset_folder(name: str) -> None:
     if path.exists() or (HUB_ID.fullmatch(name) and not path.parent.is_dir()):
         return
     near = [str(path.with_name(each)) for each in close_names(path)] or get_close_matches(name, list(DATASETS))
+    card = path.parent / "README.md"
+    if card.is_file() and f"config_name: {path.name}\n" in card.read_text(encoding="utf-8", errors="replace"):
+        near = [f"--dataset {path.parent} --protocol {path.name}"]
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     raise ValueError(f"{name}: no such folder, expected a saved dataset (motionhub dataset build) or a Hub id{meant}")
 
