@@ -3,8 +3,8 @@
     python tests/fuzz/run.py --seconds 60 --seed 7 --formats csv bvh
     python tests/fuzz/run.py --seconds 36000 --files 100000 --report fuzz.txt --progress fuzz.json   # the long run
 
-A file that is neither read nor refused in one line that names it, or that takes more than 5 s or 1,500 MB, is a
-finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed, format and
+A file that is neither read nor refused in one line that names it, or that takes more than 5 s (for each 5 MB) or
+1,500 MB, is a finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed, format and
 number, so a finding can be made again: `--formats NAME --seed SEED --first NUMBER --files 1`. With `--progress` the
 same command resumes after an interruption, at the last batch of each format.
 """
@@ -120,7 +120,8 @@ def batch(name: str, numbers: range, seed: int, folder: Path) -> Iterator[tuple[
         refused, finding = outcome(name, sample, here)
         seconds = time.process_time() - started
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        if not finding and seconds > MOST_SECONDS:
+        megabytes = sum(map(len, sample.files.values())) / 1e6
+        if not finding and seconds > MOST_SECONDS * max(1, megabytes / 5):
             finding = f"{seconds:.1f} s"
         if not alone and not finding:
             shutil.rmtree(here, ignore_errors=True)
