@@ -3,10 +3,10 @@
     python tests/fuzz/run.py --seconds 60 --seed 7 --formats csv bvh
     python tests/fuzz/run.py --seconds 36000 --files 100000 --report fuzz.txt --progress fuzz.json   # the long run
 
-A file that is neither read nor refused in one line that names it, or that takes more than 5 s (for each 5 MB) or
-1,500 MB, is a finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed, format and
-number, so a finding can be made again: `--formats NAME --seed SEED --first NUMBER --files 1`. With `--progress` the
-same command resumes after an interruption, at the last batch of each format.
+A file that is neither read nor refused in one line that names it, or that takes more than 5 s (for each 5 MB) or 1,500
+MB, is a finding: it is kept below `--keep`, and the command ends with status 1. The next file is a function of seed,
+format and number, so a finding can be made again: `--formats NAME --seed SEED --first NUMBER --files 1`. With
+`--progress` the same command resumes after an interruption, at the last batch of each format.
 """
 
 import argparse
