@@ -57,6 +57,9 @@ def watch(
     metadata: dict[str, Any],
 ) -> int:
     """Report actions and raise alarms while they happen; Ctrl-C ends with the totals."""
+    from motionhub.live.sources import check_source
+
+    check_source(source)  # before torch and a model are loaded
     from motionhub.live.alarms import AlarmRule, seconds_of
     from motionhub.live.events import LiveEvents
     from motionhub.live.scorers import loaded, scorer_of

@@ -7,6 +7,7 @@ import threading
 import time as clock_of
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,20 @@ LATE = 0.5  # seconds behind the stream from which frames are dropped
 STALLED = 10.0  # seconds without a frame after which a live video is opened again
 MOST_PEOPLE, MOST_CHARACTERS = 256, 2**22  # of a line
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds between attempts; the last is repeated
+
+
+def check_source(source: str) -> None:
+    """Raises ValueError for a file that is not there."""
+    if source != "-" and not is_live(source) and not Path(source).exists():
+        raise ValueError(
+            f"{source}: no such file; expected a video, a file of keypoints, the number of a camera, an address such "
+            "as rtsp://..., or - for JSON lines."
+        )
+
+
+def is_live(source: str) -> bool:
+    """Whether a source is a camera or an address."""
+    return (source.isdigit() and not Path(source).exists()) or "://" in source
 
 
 @dataclass(frozen=True)

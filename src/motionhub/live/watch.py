@@ -11,7 +11,15 @@ from motionhub.data.video.reader import Video, is_video, open_video
 from motionhub.live.event import LiveEvent
 from motionhub.live.events import LiveEvents
 from motionhub.live.outputs import Output
-from motionhub.live.sources import LiveFrame, LiveVideo, frames_of_lines, frames_of_sequence, frames_of_video
+from motionhub.live.sources import (
+    LiveFrame,
+    LiveVideo,
+    check_source,
+    frames_of_lines,
+    frames_of_sequence,
+    frames_of_video,
+    is_live,
+)
 from motionhub.pipelines.skeleton_pipeline import FACTS, as_sequence
 from motionhub.poses.estimators import Estimator, get_estimator
 
@@ -64,12 +72,8 @@ def open_source(
     """
     if source == "-":
         return _lines(lines or (), metadata)
-    live = (source.isdigit() and not Path(source).exists()) or "://" in source
-    if not live and not Path(source).exists():
-        raise ValueError(
-            f"{source}: no such file; expected a video, a file of keypoints, the number of a camera, an address such "
-            "as rtsp://..., or - for JSON lines."
-        )
+    check_source(source)
+    live = is_live(source)
     if not live and not is_video(source):
         sequence = as_sequence(source, **{name: metadata[name] for name in FACTS})
         facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
