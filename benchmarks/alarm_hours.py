@@ -60,8 +60,7 @@ def main(argv: list[str]) -> None:
     rule, pipe = AlarmRule.parse(RULE), loaded(chosen.model)
 
     def live(sequence: SkeletonSequence) -> LiveEvents:
-        facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size")}
-        facts["up"] = sequence.up or ("-y" if sequence.unit == "pixel" else "y")  # PRECOG's Kinect does not state it
+        facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
         stride = max(1, round(chosen.stride * sequence.fps / 15))
         return LiveEvents(pipe, labels=LABELS, **facts, stride=stride)
 

@@ -22,7 +22,6 @@ def evaluate_alarm(
     output_dir: str | None,
 ) -> None:
     """Prints the report; with `output_dir` also alarms.json and alarms.png."""
-    from motionhub.data.formats.upright import body_axis
     from motionhub.hub.packaged import model_id
     from motionhub.live import evaluation
     from motionhub.live.alarms import AlarmRule
@@ -50,9 +49,8 @@ def evaluate_alarm(
         recordings = evaluation.labelled_recordings(*_rows(model_id(model), data, wanted))
 
     def live(sequence: Any) -> LiveEvents:
-        facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size")}
-        standing = sequence.num_dims == 3 and body_axis(sequence.layout.joints, sequence.keypoints)
-        return LiveEvents(pipe, **asked, **facts, up=sequence.up or standing or None, stride=stride)
+        facts = {name: getattr(sequence, name) for name in ("fps", "layout", "unit", "image_size", "up")}
+        return LiveEvents(pipe, **asked, **facts, stride=stride)
 
     traces = evaluation.traces_of(recordings, live, rule, wanted, note)
     report = evaluation.evaluate_alarms(traces, rule, most_false=most_false, seed=seed)

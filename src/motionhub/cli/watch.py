@@ -63,7 +63,7 @@ def watch(
     from motionhub.live.alarms import AlarmRule, seconds_of
     from motionhub.live.events import LiveEvents
     from motionhub.live.scorers import loaded, scorer_of
-    from motionhub.live.watch import last_events, open_source
+    from motionhub.live.watch import open_source
     from motionhub.live.watch import watch as run
     from motionhub.pipelines.skeleton_pipeline import dims_of
     from motionhub.poses.estimators import parse_option
@@ -97,18 +97,25 @@ def watch(
         rule.check(scorer.labels, scorer.exclusive, opened.seconds if seconds is None else seconds)
     asked |= {"threshold": threshold, "min_duration": min_duration, "min_coverage": min_coverage, "stride": stride}
     live = LiveEvents(pipe, labels, alarms=rules, **asked, **opened.facts)
-    outputs, as_json = _outputs(out, csv, webhook, mqtt), str(out) == "-"
-    if not as_json:
-        print(f"{source}: actions are known {live.delay_s:g} s after they begin", flush=True)
+    outputs = _outputs(out, csv, webhook, mqtt)
     events = run(opened.frames, live, outputs, seconds=seconds, pictures=pictures, note=note)
+    _follow(events, opened, live, outputs, None if str(out) == "-" else source)
+    return 0
+
+
+def _follow(events: Iterator[Any], opened: Any, live: Any, outputs: list[Any], source: str | None) -> None:
+    """Takes all events and prints them, with the totals; without the name of the source it prints nothing."""
+    from motionhub.live.watch import last_events
+
+    if source is not None:
+        print(f"{source}: actions are known {live.delay_s:g} s after they begin", flush=True)
     with suppress(KeyboardInterrupt), _stopped_like_interrupted():
         for event in events:
-            if not as_json and event.event != "update":
+            if source is not None and event.event != "update":
                 print(_line(event), flush=True)
     rest, totals = last_events(live, outputs)
-    if not as_json:
+    if source is not None:
         print("\n".join([*map(_line, rest), *_summary(totals, opened)]))
-    return 0
 
 
 def _outputs(out: Path | None, csv: Path | None, webhook: str | None, mqtt: str | None) -> list[Any]:

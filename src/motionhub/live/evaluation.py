@@ -73,7 +73,8 @@ def generated_recordings(hours: float, seed: int = 0, **options: Any) -> Iterato
 
 
 def labelled_recordings(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Iterator[Recording]:
-    """Dataset rows with frame labels, a day to a subject."""
+    """Dataset rows with frame labels, a day to a subject; an axis that is not stated is that of standing people."""
+    from motionhub.data.formats.upright import body_axis
     from motionhub.skeletons.rows import from_row
 
     for number, row in enumerate(rows):
@@ -82,6 +83,8 @@ def labelled_recordings(rows: Iterable[dict[str, Any]], names: Sequence[str]) ->
                 "The alarm task needs a dataset with labels per frame, such as precog; this one has none."
             )
         sequence, labels = from_row(row), np.asarray(row["frame_labels"])
+        if sequence.num_dims == 3 and sequence.up is None:
+            sequence = sequence.replace(up=body_axis(sequence.layout.joints, sequence.keypoints))
         borders = np.flatnonzero(np.diff(labels, prepend=labels[0] - 1, append=labels[-1] - 1))
         spans = [
             (first / sequence.fps, last / sequence.fps, names[labels[first]])
